@@ -1,0 +1,1 @@
+"""Maps to decisions: arrays in, numbers out. Knows neither files nor methods."""

@@ -1,0 +1,1 @@
+"""Tables from a leaderboard, and from nothing else."""

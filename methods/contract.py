@@ -1,0 +1,74 @@
+"""What a method is.
+
+Every method is a LightningModule that is fitted by ``Trainer.fit`` and asked for ``anomaly_map``. There are two ways to be
+fitted:
+
+* by gradients: subclass ``Method``, write ``training_step`` and ``configure_optimizers`` as in any Lightning module;
+* in closed form: subclass ``FittedMethod``, write ``observe`` (takes in a batch of training images) and ``fit`` (called once,
+  after the last batch). Keep what was fitted in registered buffers, so that it lands in the checkpoint.
+
+Either way ``validation_step`` may be written: Lightning runs it on the held-out good images after each epoch, after ``fit``.
+Random numbers come from torch's global generator, which the runner seeds for the method alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+
+class MethodError(Exception):
+    """Input or training state with which a method cannot go on (NaN loss, no match, unusable weights). Shown to the user."""
+
+
+class Method(pl.LightningModule):
+    """Base of all methods: images in, anomaly maps out."""
+
+    def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
+        """Anomaly maps of shape (B, H, W), float32, higher = more anomalous, of the images' own height and width.
+
+        The map of an image must not depend on the other images of its batch.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must write anomaly_map(images_BCHW) -> maps_BHW")
+
+    def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
+        return self.anomaly_map(batch)
+
+    def facts(self) -> dict[str, str | int | float]:
+        """What the run's record should say beside the numbers, such as `{"weights": "random"}`."""
+        return {}
+
+
+class FittedMethod(Method):
+    """A method that is fitted in closed form, through the same ``Trainer.fit`` (with ``max_epochs=1``)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def observe(self, images_BCHW: Tensor) -> None:
+        """Take in one batch of training images, unaugmented, each image once."""
+        raise NotImplementedError(f"{type(self).__name__} must write observe(images_BCHW)")
+
+    def fit(self) -> None:
+        """Compute the fitted buffers from what was observed, and let go of the rest."""
+        raise NotImplementedError(f"{type(self).__name__} must write fit()")
+
+    def configure_optimizers(self) -> None:
+        return None
+
+    def training_step(self, batch: Tensor, batch_idx: int = 0) -> None:
+        with torch.no_grad():
+            self.observe(batch)
+            if self.trainer.is_last_batch:  # before Lightning's validation loop, which may calibrate on held-out images
+                self.fit()
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        """Give buffers the shapes of the saved ones first: before `fit` nobody knows them."""
+        for name, buffer in self.named_buffers(recurse=False):
+            saved = state_dict.get(prefix + name)
+            if saved is not None and saved.shape != buffer.shape:
+                setattr(self, name, torch.empty_like(saved, device=buffer.device))
+        super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[arg-type]
