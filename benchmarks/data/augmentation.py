@@ -1,0 +1,75 @@
+"""Augmentation of the deep methods: every sample is one affine view of a training image.
+
+Stated in the paper (section 4.1): textures are random crops of rotated rectangles, objects are translated, rotated and mirrored
+where the object permits it, 10,000 samples per category. As in the paper the samples are a fixed set: they are drawn once, as a
+table of positions, and rendered in batches on the device.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import kornia.geometry.transform as kornia_transform
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.errors import UserError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of one category (`conf/category`): rotation in degrees to either side, translation as a share of the image side."""
+
+    rotation_deg: float
+    translation: float
+    mirror: Sequence[str]
+    """Axes along which the image may be flipped: "horizontal", "vertical"."""
+    border: str
+    """How kornia fills what lies outside of the image: "border" (nearest pixel), "reflection" or "zeros"."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Views:
+    """N drawn samples: pixel (x, y) of a sample shows the source at `centre + turn @ ((x, y) - middle of the sample)`."""
+
+    image_N: NDArray[np.int64]
+    turn_N22: NDArray[np.float64]
+    centre_N2: NDArray[np.float64]
+    """(x, y) in the source image, in pixels."""
+
+
+def draw_views(
+    augmentation: Augmentation, samples: int, images: int, image_hw: tuple[int, int], patch: int | None, rng: np.random.Generator
+) -> Views:
+    """Draw the sample set: whole images moved about (patch None), or patches of rotated rectangles within the image.
+
+    Raises:
+        UserError: a patch is larger than the image.
+    """
+    angle_N = np.deg2rad(rng.uniform(-augmentation.rotation_deg, augmentation.rotation_deg, samples))
+    cos_N, sin_N = np.cos(angle_N), np.sin(angle_N)
+    size_xy = np.array(image_hw[::-1], dtype=np.float64)
+    if patch is None:
+        room_N2 = np.broadcast_to(augmentation.translation * size_xy, (samples, 2))
+    else:
+        room_N2 = (size_xy - 1 - patch * (abs(cos_N) + abs(sin_N))[:, None]) / 2
+        if room_N2.min() < 0:
+            raise UserError(f"A rotated patch of {patch} px does not fit into an image of {image_hw[1]} x {image_hw[0]} px.")
+    centre_N2 = (size_xy - 1) / 2 + rng.uniform(-1, 1, (samples, 2)) * room_N2
+    flip_N2 = np.ones((samples, 2))
+    for axis, name in enumerate(("horizontal", "vertical")):
+        if name in augmentation.mirror:
+            flip_N2[:, axis] = rng.choice([-1, 1], samples)
+    turn_N22 = np.stack([np.stack([cos_N, -sin_N], -1), np.stack([sin_N, cos_N], -1)], -2) * flip_N2[:, None, :]
+    return Views(rng.integers(images, size=samples), turn_N22, centre_N2)
+
+
+def render(sources_BCHW: Tensor, turn_B22: Tensor, centre_B2: Tensor, size_hw: tuple[int, int], border: str) -> Tensor:
+    """Render one view of each source image, bilinear, (B, C, *size_hw), on the device of the sources."""
+    middle_2 = turn_B22.new_tensor([(size_hw[1] - 1) / 2, (size_hw[0] - 1) / 2])
+    forward_B22 = torch.linalg.inv(turn_B22)  # kornia wants source -> sample
+    shift_B2 = middle_2 - torch.einsum("bij,bj->bi", forward_B22, centre_B2)
+    matrix_B23 = torch.cat([forward_B22, shift_B2[..., None]], dim=-1).to(sources_BCHW.dtype)
+    return kornia_transform.warp_affine(sources_BCHW, matrix_B23, size_hw, padding_mode=border, align_corners=True)

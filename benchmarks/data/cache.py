@@ -1,0 +1,101 @@
+"""Images of a category, decoded once: one uint8 array of shape (N, H, W, C), memory-mapped from a file keyed by content."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.data.fingerprint import fingerprint
+from benchmarks.data.images import Colour, decode
+from benchmarks.data.index import ImageFile
+from benchmarks.errors import UserError
+from benchmarks.files import replacing
+
+FORMAT = 1  # raise it when decoding changes
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the image files of a category become pixels of one shape."""
+
+    height: int
+    width: int
+    colour: Literal["gray", "rgb"]
+    px: int | None
+    """Side to which images are resized; None keeps the original size, which must then be height x width."""
+    resample: str
+
+    @classmethod
+    def for_category(cls, train: Sequence[ImageFile], px: int | None, colour: Colour, resample: str) -> "Decoding":
+        """Settle size and colour, where they are the files' own, by the first training image."""
+        height, width, channels = decode(train[0].path, colour, px, resample).shape
+        return cls(height, width, "gray" if channels == 1 else "rgb", px, resample)
+
+    def read(self, image: ImageFile) -> NDArray[np.uint8]:
+        """Decode one image, (H, W, C).
+
+        Raises:
+            UserError: the file cannot be read, or has another size where the original size is kept.
+        """
+        pixels = decode(image.path, self.colour, self.px, self.resample)
+        if pixels.shape[:2] != (self.height, self.width):
+            raise UserError(
+                f"{image.path} has {pixels.shape[1]} x {pixels.shape[0]} pixels, the first training image {self.width} x "
+                f"{self.height}: this method works at the original size and needs images of one size. Crop or resize them, or "
+                "choose another method."
+            )
+        return pixels
+
+
+def load_images(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path | None) -> NDArray[np.uint8]:
+    """Decoded images, (N, H, W, C). With a cache folder they are memory-mapped from there, and decoded at most once.
+
+    Two processes that miss at once both decode; the file appears whole by renaming, and both contents are the same.
+
+    Raises:
+        UserError: an image cannot be read or has another size than `decoding` says.
+    """
+    if cache_dir is None:
+        return np.stack(list(_decoded(images, decoding)))
+    path = cache_dir / "pixels" / f"{_key(images, decoding, cache_dir)}.npy"
+    if not path.exists():
+        with replacing(path) as temporary:
+            _write(temporary, images, decoding)
+    pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return pixels
+
+
+def memo_of(cache_dir: Path | None, images: Sequence[ImageFile]) -> Path | None:
+    """Where the file hashes of these images' folder are remembered."""
+    if cache_dir is None:
+        return None
+    folder = hashlib.blake2b(str(images[0].path.parent.resolve()).encode(), digest_size=8).hexdigest()
+    return cache_dir / "fingerprints" / f"{folder}.json"
+
+
+def _key(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path) -> str:
+    content = fingerprint(images, memo_of(cache_dir, images))
+    settings = f"{content} {asdict(decoding)} {FORMAT} pillow {PIL.__version__}"
+    return hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
+
+
+def _write(path: Path, images: Sequence[ImageFile], decoding: Decoding) -> None:
+    """Write the .npy file image by image: a full disk is then an OSError, where a memory map would be killed."""
+    shape = (len(images), decoding.height, decoding.width, 1 if decoding.colour == "gray" else 3)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for pixels in _decoded(images, decoding):
+            file.write(np.ascontiguousarray(pixels).data)
+
+
+def _decoded(images: Sequence[ImageFile], decoding: Decoding) -> Iterator[NDArray[np.uint8]]:
+    """Decode in threads: Pillow lets go of the interpreter lock."""
+    with ThreadPoolExecutor() as pool:
+        yield from tqdm(pool.map(decoding.read, images), "decoding images", len(images), leave=False, unit="image")

@@ -1,0 +1,105 @@
+"""One category as Lightning data: training batches (augmented, or each image once), held-out good images, test images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from benchmarks.data.augmentation import Augmentation, draw_views, render
+from benchmarks.data.cache import Decoding, load_images
+from benchmarks.data.datasets import AugmentedViews, Images, ViewBatch, batches, to_float
+from benchmarks.data.images import Colour
+from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.split import draw, split
+from benchmarks.seeding import stream, stream_seed
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a method wants to see of an image (`inputs` in `conf/method`)."""
+
+    px: int | None
+    """Side to which images are resized; None keeps the original size."""
+    colour: Colour
+    patch: int | None = None
+    """Side of the training patches; None trains on whole images."""
+    resample: str = "bilinear"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a method is fitted to (`train` in `conf/method`)."""
+
+    batch_size: int
+    epochs: int = 1
+    images: int | None = None
+    """Random subset of the good training images; None takes all."""
+    samples: int | None = None
+    """Number of augmented samples in an epoch; None shows each image once, as it is."""
+
+
+class DefectData(pl.LightningDataModule):
+    """Batches of one category. Test images are opened by `test_dataloader`, never earlier."""
+
+    def __init__(
+        self,
+        category: Category,
+        input: Input,
+        training: Training,
+        augmentation: Augmentation,
+        *,
+        validation_share: float,
+        predict_batch_size: int,
+        seed: int,
+        cache_dir: Path | None,
+    ) -> None:
+        super().__init__()
+        self.category, self.input, self.training, self.augmentation = category, input, training, augmentation
+        self.predict_batch_size, self.seed, self.cache_dir = predict_batch_size, seed, cache_dir
+        fit_part, self.validation_files = split(category.train, validation_share, seed)
+        self.fit_files = draw(fit_part, training.images, seed)
+
+    @cached_property
+    def decoding(self) -> Decoding:
+        """Size and colour, settled by the training images alone."""
+        return Decoding.for_category(self.category.train, self.input.px, self.input.colour, self.input.resample)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Float images (B, C, H, W), or augmented views that `on_after_batch_transfer` renders on the device."""
+        images = self._pixels(self.fit_files)
+        if self.training.samples is None:
+            return batches(Images(images), self.training.batch_size)
+        patch, rng = self.input.patch, stream(self.seed, "augmentation")
+        views = draw_views(self.augmentation, self.training.samples, len(images), self._size, patch, rng)
+        order = torch.Generator().manual_seed(stream_seed(self.seed, "order"))
+        return batches(AugmentedViews(images, views, patch), self.training.batch_size, order)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Held-out good images, whole and unaugmented."""
+        return batches(Images(self._pixels(self.validation_files)), self.predict_batch_size)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Test images, in the order of the category's index. They are opened here and nowhere else."""
+        return batches(Images(self._pixels(self.category.test)), self.predict_batch_size)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Render augmented views on the device."""
+        if not isinstance(batch, ViewBatch):
+            return batch
+        size = (self.input.patch, self.input.patch) if self.input.patch else self._size
+        sources_BCHW = to_float(batch.pixels_BHWC)
+        return render(sources_BCHW, batch.turn_B22, batch.centre_B2, size, self.augmentation.border)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.decoding.height, self.decoding.width
+
+    def _pixels(self, files: Sequence[ImageFile]) -> NDArray[np.uint8]:
+        return load_images(files, self.decoding, self.cache_dir)

@@ -1,0 +1,43 @@
+"""What a set of files contains, as one short hash: names and bytes, not places or dates."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.data.index import ImageFile
+from benchmarks.files import write_text
+
+
+def fingerprint(images: Iterable[ImageFile], memo: Path | None) -> str:
+    """A hash over the names and contents of images and their masks.
+
+    `memo` is a file that remembers each file's hash by size and modification time, so that a category is read once and a finished
+    run is recognised within milliseconds. Two processes may share it: the last one to write wins, and nothing but time is lost.
+    """
+    known = _read(memo)
+    hashes = dict(known)
+    total = hashlib.blake2b(digest_size=16)
+    for image in images:
+        total.update(image.name.encode())
+        for path in filter(None, (image.path, image.mask)):
+            total.update(_hash_of(path, hashes).encode())
+    if memo is not None and hashes != known:
+        write_text(memo, json.dumps(hashes))
+    return total.hexdigest()
+
+
+def _hash_of(path: Path, hashes: dict[str, str]) -> str:
+    status = path.stat()
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    if key not in hashes:
+        with path.open("rb") as file:
+            hashes[key] = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return hashes[key]
+
+
+def _read(memo: Path | None) -> dict[str, str]:
+    try:
+        return dict(json.loads(memo.read_text(encoding="utf-8"))) if memo else {}
+    except (OSError, ValueError):
+        return {}  # absent, or not ours: hash anew

@@ -1,0 +1,22 @@
+"""Ground-truth masks against their images, checked before scores are computed."""
+
+from collections.abc import Iterable
+
+from benchmarks.data.images import size_of
+from benchmarks.data.index import ImageFile
+from benchmarks.errors import UserError
+
+
+def check_masks(images: Iterable[ImageFile]) -> None:
+    """Compare the sizes of masks and images, from the files' headers.
+
+    Raises:
+        UserError: a mask has another size than its image.
+    """
+    for image in images:
+        if image.mask is not None and size_of(image.mask) != size_of(image.path):
+            (height, width), (mask_height, mask_width) = size_of(image.path), size_of(image.mask)
+            raise UserError(
+                f"{image.mask} has {mask_width} x {mask_height} pixels, its image {image.path.name} {width} x {height}. Draw the "
+                "mask at the image's size, or remove the ground_truth folder to go without pixel metrics."
+            )

@@ -1,0 +1,36 @@
+"""Which good training images are fitted to, and which are held out for the threshold."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from benchmarks.errors import UserError
+from benchmarks.seeding import stream
+
+T = TypeVar("T")
+
+
+def split(train: Sequence[T], validation_share: float, seed: int) -> tuple[list[T], list[T]]:
+    """Draw the validation images from the good training images; both parts keep the given order.
+
+    Returns:
+        (images to fit to, held-out images).
+
+    Raises:
+        UserError: either part would be empty.
+    """
+    held_out = round(validation_share * len(train))
+    if not 1 <= held_out < len(train):
+        raise UserError(
+            f"{len(train)} good training image(s) with protocol.validation_share={validation_share} leave {len(train) - held_out} to "
+            f"fit to and {held_out} for the threshold; both need at least one. Add good images to train/good or change the share."
+        )
+    chosen = set(stream(seed, "split").permutation(len(train))[:held_out].tolist())
+    fit_part = [image for index, image in enumerate(train) if index not in chosen]
+    return fit_part, [image for index, image in enumerate(train) if index in chosen]
+
+
+def draw(images: Sequence[T], count: int | None, seed: int) -> list[T]:
+    """`count` random images for the methods that the paper fits to a few only; all of them if there are no more, or for None."""
+    if count is None or count >= len(images):
+        return list(images)
+    return [images[index] for index in sorted(stream(seed, "fit images").permutation(len(images))[:count])]

@@ -1,0 +1,127 @@
+"""Fit a method to a category's good images, score its test images, decide: the benchmark's main line, top to bottom."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.data.augmentation import Augmentation
+from benchmarks.data.datamodule import DefectData, Input, Training
+from benchmarks.data.index import Category
+from benchmarks.data.masks import check_masks
+from benchmarks.protocol.area_score import area_in_pixels
+from benchmarks.protocol.decision import classified_correctly, threshold
+from benchmarks.protocol.image_metrics import image_auroc
+from benchmarks.provenance import peak_memory_mib, reset_peak_memory
+from benchmarks.score import ScoreMaps, area_column
+from benchmarks.seeding import stream_seed
+from benchmarks.store.record import Result
+from methods.contract import Method
+
+
+def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
+    """Run one method on one category.
+
+    Args:
+        config: the composed configuration of the run (`conf/config.yaml`).
+        folder: where losses and, if wanted, checkpoint and maps go.
+
+    Returns:
+        The result, and the scores of all validation and test images.
+
+    Raises:
+        UserError, MethodError: data or training with which the run cannot go on.
+    """
+    _start_memory_counters()
+    data = _data(config, category)
+    pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
+    method: Method = hydra.utils.instantiate(config.method.model)
+    scores = ScoreMaps(_areas(config.protocol), folder / "maps" if config.save_maps else None)
+    trainer = _trainer(config, folder, scores)
+
+    start = time.perf_counter()
+    trainer.fit(method, datamodule=data)
+    fit_seconds = time.perf_counter() - start
+    if config.save_checkpoint:
+        trainer.save_checkpoint(folder / "method.ckpt")
+
+    scores.start("validation", data.validation_files)
+    trainer.predict(method, data.val_dataloader(), return_predictions=False)
+    check_masks(category.test)
+    scores.start("test", category.test)
+    trainer.predict(method, data.test_dataloader(), return_predictions=False)
+    return _result(config, category, scores, fit_seconds, method.facts()), scores.table()
+
+
+def _data(config: DictConfig, category: Category) -> DefectData:
+    return DefectData(
+        category,
+        Input(**config.input),
+        Training(**config.method.train),
+        Augmentation(**config.category.augmentation),
+        validation_share=config.protocol.validation_share,
+        predict_batch_size=config.method.predict_batch_size,
+        seed=config.seed,
+        cache_dir=Path(config.data.cache_dir) if config.data.cache_dir else None,
+    )
+
+
+def _trainer(config: DictConfig, folder: Path, scores: ScoreMaps) -> pl.Trainer:
+    settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
+    logger = hydra.utils.instantiate(config.logger, save_dir=str(folder / "logs")) if config.logger else False
+    return pl.Trainer(
+        **settings,
+        max_epochs=config.method.train.get("epochs", 1),
+        logger=logger,
+        callbacks=[scores],
+        log_every_n_steps=1,
+        default_root_dir=folder,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=config.progress,
+        num_sanity_val_steps=0,  # a method that is fitted in closed form has nothing to validate before it is fitted
+    )
+
+
+def _areas(protocol: DictConfig) -> list[float]:
+    """The grid of areas to score, with the one that decides among them."""
+    return sorted({*protocol.area_grid, protocol.minimum_area})
+
+
+def _result(
+    config: DictConfig, category: Category, scores: ScoreMaps, fit_seconds: float, facts: dict[str, str | int | float]
+) -> Result:
+    area = config.protocol.minimum_area
+    by_split = dict(list(scores.table().groupby("split")))
+    test_scores = by_split["test"][area_column(area)].to_numpy()
+    defective = by_split["test"]["defective"].to_numpy()
+    limit = threshold(by_split["validation"][area_column(area)].to_numpy())
+    good, bad = classified_correctly(test_scores, defective, limit)
+    return Result(
+        threshold=limit,
+        minimum_area=area,
+        minimum_area_px=area_in_pixels(area, math.prod(scores.map_size)),
+        map_size=scores.map_size,
+        validation_images=len(by_split["validation"]),
+        good=good,
+        defective=bad,
+        image_auroc=image_auroc(test_scores, defective),
+        has_masks=category.has_masks,
+        fit_seconds=fit_seconds,
+        ms_per_image=scores.ms_per_image,
+        peak_memory_mib=peak_memory_mib(),
+        peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
+        facts=facts,
+    )
+
+
+def _start_memory_counters() -> None:
+    reset_peak_memory()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()

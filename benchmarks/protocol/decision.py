@@ -1,0 +1,50 @@
+"""From scores to Table 2: threshold, decisions, accuracies with their intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Share:
+    """k of n test images classified correctly, with Wilson's 95 % interval of the ratio."""
+
+    correct: int
+    total: int
+    ratio: float
+    interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, correct: int, total: int) -> "Share":
+        from scipy.stats import binomtest  # a second to import, which those who only read records are spared
+
+        bounds = binomtest(correct, total).proportion_ci(confidence_level=0.95, method="wilson")
+        return cls(correct, total, correct / total, (float(bounds.low), float(bounds.high)))
+
+
+def threshold(validation_scores: NDArray[np.float64]) -> float:
+    """The lowest threshold at which no held-out good image has a region of the minimum area: their highest `score_A`.
+
+    Raises:
+        ValueError: no validation score.
+    """
+    if len(validation_scores) == 0:
+        raise ValueError("a threshold needs at least one validation image")
+    return float(np.max(validation_scores))
+
+
+def classified_correctly(
+    scores: NDArray[np.float64], defective: NDArray[np.bool_], threshold: float
+) -> tuple[Share | None, Share | None]:
+    """Table 2's pair: of the good and of the defective images, those on their side of the threshold (anomalous iff above it).
+
+    A side without test images is None.
+    """
+    right = (scores > threshold) == defective
+    good, bad = right[~defective], right[defective]
+    return _share(good), _share(bad)
+
+
+def _share(right: NDArray[np.bool_]) -> Share | None:
+    return Share.of(int(right.sum()), len(right)) if len(right) else None

@@ -1,0 +1,63 @@
+"""On what a number was made: revision, versions, device, memory. Recorded beside every result."""
+
+import platform
+import resource
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+NUMERIC_PACKAGES = (
+    "torch", "torchvision", "pytorch-lightning", "kornia", "numpy", "scipy", "scikit-learn", "numba", "pillow",
+    "faiss-cpu", "faiss-gpu",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that compute."""
+    found = {}
+    for package in NUMERIC_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def revision(folder: Path) -> str:
+    """The git commit of the code, with "+changes" where the tree differs from it; "unknown" without git."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(folder: Path, *args: str) -> str:
+    return subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def processor() -> str:
+    """The CPU's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def reset_peak_memory() -> None:
+    """Start counting the peak anew, so that one cell of a sweep does not inherit another's (Linux; elsewhere it does)."""
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+
+
+def peak_memory_mib() -> float:
+    """Peak resident memory of this process since the last reset, in MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,55 @@
+"""Results in words, for the terminal."""
+
+from collections.abc import Iterable
+
+from rich.table import Table
+
+from benchmarks.protocol.decision import Share
+from benchmarks.store.record import Record
+
+
+def run_in_words(record: Record) -> str:
+    """One finished run in one line."""
+    assert record.result is not None
+    result = record.result
+    auroc = "-" if result.image_auroc is None else f"{result.image_auroc:.3f}"
+    return (
+        f"{record.cell} ({record.dataset}, budget {record.budget}): good {share_in_words(result.good)}, "
+        f"defective {share_in_words(result.defective)}, image AUROC {auroc}; "
+        f"fitted in {result.fit_seconds:.1f} s, {result.ms_per_image:.0f} ms per image"
+    )
+
+
+def share_in_words(share: Share | None) -> str:
+    """`19/20 = 0.95 [0.76, 0.99]`, or a dash."""
+    if share is None:
+        return "-"
+    low, high = share.interval
+    return f"{share.correct}/{share.total} = {share.ratio:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def runs_table(records: Iterable[Record]) -> Table:
+    """One row for each stored run."""
+    shown = Table()
+    for name in ("method", "category", "seed", "dataset", "budget", "status", "good", "defective", "image AUROC", "started"):
+        shown.add_column(name)
+    for record in records:
+        shown.add_row(
+            record.method,
+            record.category,
+            str(record.seed),
+            record.dataset,
+            record.budget,
+            record.status,
+            *_outcome(record),
+            record.started,
+        )
+    return shown
+
+
+def _outcome(record: Record) -> tuple[str, str, str]:
+    result = record.result
+    if result is None:
+        return record.error.splitlines()[0] if record.error else "", "", ""
+    auroc = "-" if result.image_auroc is None else f"{result.image_auroc:.3f}"
+    return share_in_words(result.good), share_in_words(result.defective), auroc

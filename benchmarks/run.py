@@ -1,0 +1,132 @@
+"""One cell of the table: skip it if it is finished, else measure it and keep the record."""
+
+import logging
+import traceback
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks import provenance
+from benchmarks.data.cache import memo_of
+from benchmarks.data.fingerprint import fingerprint
+from benchmarks.data.index import Category, ImageFile, read_category
+# SYN from benchmarks.data.synthetic import CATEGORIES, write_category
+from benchmarks.errors import UserError
+from benchmarks.files import write_text
+from benchmarks.measure import measure
+from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
+from benchmarks.store.record import Cell, Record
+from benchmarks.store.runs import RECORD, SCORES, RunStore
+from methods.contract import MethodError
+
+log = logging.getLogger(__name__)
+
+# The parts of the config that decide the numbers; the rest says where things lie and what is shown.
+DECIDING = ("method", "category", "input", "protocol", "budget", "trainer", "seed")
+
+
+class NotApplicable(UserError):
+    """The method is not meant for this category (PROTOCOL section 3)."""
+
+
+def run(config: DictConfig) -> Record:
+    """Make sure that the configured cell is finished, and return its record.
+
+    Raises:
+        NotApplicable: the method does not take this kind of category.
+        UserError: the data or the configuration cannot be used, or the run failed; its folder then holds a record that says so.
+    """
+    cell = Cell(config.method.name, config.category.name, config.seed)
+    if config.category.kind not in config.method.inputs:
+        raise NotApplicable(f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s.")
+    category = read_category(_data_root(config), cell.category)
+    wanted = _identity(config, category)
+    store = RunStore(Path(config.results.dir))
+    with store.claim(cell):
+        found = store.find(cell)
+        if found is not None and found.status == "finished" and not config.force:
+            changes = _changes(found, wanted, config, category)
+            if not changes:
+                log.info("skipped: %s is finished (force=true runs it again)", cell)
+                return found
+            log.info("stale: %s is finished, but since then changed: %s", cell, "; ".join(changes))
+        return _run_and_record(config, category, wanted, store)
+
+
+def _data_root(config: DictConfig) -> Path:
+    """The folder that holds the categories; the built-in dataset is drawn on first use."""
+    root = Path(config.data.root)
+    if "spec" not in config.data:
+        return root
+    spec = hydra.utils.instantiate(config.data.spec)
+    if config.category.name in CATEGORIES:
+        write_category(spec, config.category.name, root / spec.key())
+    return root / spec.key()
+
+
+def _identity(config: DictConfig, category: Category) -> Identity:
+    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    method_module = config.method.model._target_.rpartition(".")[0]
+    return Identity(
+        config={key: resolved[key] for key in DECIDING},
+        train_data=_fingerprint(config, category.train),
+        code=code_fingerprint([method_module, measure.__module__]),
+        versions=provenance.versions(),
+    )
+
+
+def _fingerprint(config: DictConfig, images: tuple[ImageFile, ...]) -> str:
+    cache_dir = Path(config.data.cache_dir) if config.data.cache_dir else None
+    return fingerprint(images, memo_of(cache_dir, images))
+
+
+def _changes(found: Record, wanted: Identity, config: DictConfig, category: Category) -> list[str]:
+    """Why a finished run does not stand for the wanted one. Test images are looked at only if all else is equal."""
+    changes = wanted.changes(found.identity)
+    if not changes and found.test_data != _fingerprint(config, category.test):
+        changes = ["test_data"]
+    return changes
+
+
+def _run_and_record(config: DictConfig, category: Category, identity: Identity, store: RunStore) -> Record:
+    cell = Cell(config.method.name, config.category.name, config.seed)
+    record = Record(
+        method=cell.method,
+        category=cell.category,
+        kind=config.category.kind,
+        seed=cell.seed,
+        dataset=config.data.name,
+        budget=config.budget.name,
+        status="failed",
+        identity=asdict(identity),
+        test_data="",
+        revision=provenance.revision(PROJECT),
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else provenance.processor(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    log.info("running: %s, budget %s", cell, record.budget)
+    with store.writing(cell) as folder:
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+        try:
+            result, scores = measure(config, category, folder)
+        except Exception as error:  # whatever it is: this cell has failed, and its folder must say why
+            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            record = replace(record, error=_in_words(error))
+        else:
+            scores.to_csv(folder / SCORES, index=False)
+            record = replace(
+                record, status="finished", result=result, test_data=_fingerprint(config, category.test)
+            )
+        write_text(folder / RECORD, record.to_json())
+    if record.status == "failed":
+        raise UserError(f"{cell} failed: {record.error}\nMore in {store.folder(cell) / 'error.txt'}.")
+    return record
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, (UserError, MethodError)) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,114 @@
+"""The record of one run: `run.json`. Everything a table needs, and everything a reader needs to believe it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.errors import UserError
+from benchmarks.protocol.decision import Share
+
+SCHEMA = 1  # raise it when a field changes its meaning
+
+Status = Literal["finished", "failed"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The place of a run in the store, and in the table."""
+
+    method: str
+    category: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.method} / {self.category} / seed={self.seed}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured on the test images of one run."""
+
+    threshold: float
+    minimum_area: float
+    """Share of the image area."""
+    minimum_area_px: int
+    """The same in pixels of the method's own map."""
+    map_size: tuple[int, int]
+    """Height and width of the maps."""
+    validation_images: int
+    good: Share | None
+    """Good test images classified correctly; None if there are none."""
+    defective: Share | None
+    image_auroc: float | None
+    """Of score_A at the minimum area; None without good or without defective test images."""
+    has_masks: bool
+    fit_seconds: float
+    ms_per_image: float
+    """Anomaly map alone, decoding and scoring not counted."""
+    peak_memory_mib: float
+    peak_gpu_memory_mib: float | None
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+    """What the method reports of itself, such as images that could not be aligned."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run. `result` is None unless it finished; `error` is empty unless it failed."""
+
+    method: str
+    category: str
+    kind: str
+    seed: int
+    dataset: str
+    budget: str
+    status: Status
+    identity: dict[str, Any]
+    """`Identity` as JSON: configuration, training data, code, versions."""
+    test_data: str
+    """Fingerprint of the test images, which nobody opens before scoring; empty unless the run finished."""
+    revision: str
+    device: str
+    started: str
+    result: Result | None = None
+    error: str = ""
+    schema: int = SCHEMA
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.method, self.category, self.seed)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+
+def read_record(path: Path) -> Record:
+    """Read a `run.json`.
+
+    Raises:
+        UserError: the file is not a record, or one of another version.
+    """
+    remedy = f"Remove the folder {path.parent} or run its cell again."
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["schema"] != SCHEMA:
+            raise UserError(f"{path} was written by another version (schema {found['schema']}, not {SCHEMA}). {remedy}")
+        if found["result"] is not None:
+            found["result"] = _result(found["result"])
+        record = Record(**found)
+    except UserError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is not a run's record ({type(error).__name__}: {error}). {remedy}") from error
+    if (record.status == "finished") != (record.result is not None):
+        raise UserError(f"{path} says {record.status} and holds {'a' if record.result else 'no'} result. {remedy}")
+    return record
+
+
+def _result(values: dict[str, Any]) -> Result:
+    """A result from JSON, which knows neither classes nor tuples."""
+    shares = {
+        side: Share(**values[side] | {"interval": tuple(values[side]["interval"])}) if values[side] else None
+        for side in ("good", "defective")
+    }
+    return Result(**values | shares | {"map_size": tuple(values["map_size"])})
