@@ -77,7 +77,13 @@ def _hydra_raises() -> Iterator[None]:
 
 
 @main.command()
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder that holds runs/.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that holds runs/.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: RESULTS/report]")
 def report(results: Path, out: Path | None) -> None:
     """Rebuild leaderboard.csv and the tables from stored runs, and print them. Nothing is computed anew."""
@@ -116,7 +122,13 @@ def categories(root: Path | None) -> None:
 
 
 @list_.command()
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder that holds runs/.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that holds runs/.",
+)
 def runs(results: Path) -> None:
     """Stored runs, with their status and numbers."""
     with told_to_the_user():

@@ -41,7 +41,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     _start_memory_counters()
     data = _data(config, category)
     pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
-    method: Method = hydra.utils.instantiate(config.method.model)
+    method = _method(config, data)
     scores = ScoreMaps(_areas(config.protocol), folder / "maps" if config.save_maps else None)
     trainer = _trainer(config, folder, scores)
 
@@ -70,6 +70,13 @@ def _data(config: DictConfig, category: Category) -> DefectData:
         seed=config.seed,
         cache_dir=Path(config.data.cache_dir) if config.data.cache_dir else None,
     )
+
+
+def _method(config: DictConfig, data: DefectData) -> Method:
+    """The method as configured; only the images tell the number of channels."""
+    settled = OmegaConf.merge(config, {"channels": data.decoding.channels})
+    method: Method = hydra.utils.instantiate(settled.method.model)
+    return method
 
 
 def _trainer(config: DictConfig, folder: Path, scores: ScoreMaps) -> pl.Trainer:

@@ -15,6 +15,7 @@ from benchmarks import provenance
 from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile, read_category
+
 # SYN from benchmarks.data.synthetic import CATEGORIES, write_category
 from benchmarks.errors import UserError
 from benchmarks.files import write_text
@@ -43,7 +44,9 @@ def run(config: DictConfig) -> Record:
     """
     cell = Cell(config.method.name, config.category.name, config.seed)
     if config.category.kind not in config.method.inputs:
-        raise NotApplicable(f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s.")
+        raise NotApplicable(
+            f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
+        )
     category = read_category(_data_root(config), cell.category)
     wanted = _identity(config, category)
     store = RunStore(Path(config.results.dir))
@@ -119,9 +122,7 @@ def _run_and_record(config: DictConfig, category: Category, identity: Identity, 
             record = replace(record, error=_in_words(error))
         else:
             scores.to_csv(folder / SCORES, index=False)
-            record = replace(
-                record, status="finished", result=result, test_data=_fingerprint(config, category.test)
-            )
+            record = replace(record, status="finished", result=result, test_data=_fingerprint(config, category.test))
         write_text(folder / RECORD, record.to_json())
     if record.status == "failed":
         raise UserError(f"{cell} failed: {record.error}\nMore in {store.folder(cell) / 'error.txt'}.")

@@ -45,7 +45,9 @@ class ScoreMaps(pl.Callback):
     def on_predict_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         self._seconds -= _now(trainer)
 
-    def on_predict_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Tensor, *_: Any) -> None:
+    def on_predict_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Tensor, *_: Any
+    ) -> None:
         self._seconds += _now(trainer)
         for map_HW in outputs.float().cpu().numpy():
             self._count += 1
@@ -67,7 +69,12 @@ class ScoreMaps(pl.Callback):
             scores = area_scores(map_HW, pixels)
         except ValueError as error:
             raise MethodError(f"The anomaly map of {image.path} is unusable: {error}.") from error
-        row = {"path": image.name, "split": self.split, "defect_type": image.defect_type, "defective": image.is_defective}
+        row = {
+            "path": image.name,
+            "split": self.split,
+            "defect_type": image.defect_type,
+            "defective": image.is_defective,
+        }
         self._rows.append(
             row
             | {area_column(share): score for share, score in zip(self.areas, scores, strict=True)}

@@ -1,4 +1,4 @@
-"""Convolutional autoencoder, compared with its input pixel by pixel (L2).
+"""Convolutional autoencoders, compared with their input pixel by pixel (L2) or by structural similarity (SSIM).
 
 Paper: Bergmann et al., MVTec AD, CVPR 2019, section 4.1; architecture of Bergmann et al., Improving Unsupervised Defect
 Segmentation by Applying Structural Similarity to Autoencoders, VISAPP 2019 (arXiv 2018), table 1.
@@ -8,10 +8,13 @@ Cost of the paper's 200 epochs over 10,000 samples: hours on a CPU (about 180 pa
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from methods.blocks.ssim import SSIM
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
 
@@ -90,7 +93,9 @@ class Autoencoder(Method):
     def on_train_epoch_end(self) -> None:
         loss = self._last_loss.item()
         if not math.isfinite(loss):
-            raise MethodError(f"The loss became {loss} in epoch {self.current_epoch}: lower method.model.learning_rate.")
+            raise MethodError(
+                f"The loss became {loss} in epoch {self.current_epoch}: lower method.model.learning_rate."
+            )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), self.learning_rate, weight_decay=self.weight_decay)
@@ -110,3 +115,24 @@ class AutoencoderL2(Autoencoder):
 
     def error_map(self, images_BCHW: Tensor, reconstructions_BCHW: Tensor) -> Tensor:
         return (images_BCHW - reconstructions_BCHW).square().sum(dim=1)
+
+
+class AutoencoderSSIM(Autoencoder):
+    """Trained on the mean of 1 - SSIM; map = 1 - SSIM, averaged over the channels (the paper's input is gray).
+
+    Args:
+        window: side of the SSIM window, in pixels.
+        sigma: of the window's Gaussian, in pixels.
+        constants: c1 and c2 of SSIM, for values in [0, 1].
+        architecture: arguments of `Autoencoder`.
+    """
+
+    def __init__(self, window: int, sigma: float, constants: Sequence[float], **architecture: Any) -> None:
+        super().__init__(**architecture)
+        self.ssim = SSIM(window, sigma, *constants)
+
+    def loss(self, images_BCHW: Tensor, reconstructions_BCHW: Tensor) -> Tensor:
+        return self.error_map(images_BCHW, reconstructions_BCHW).mean()
+
+    def error_map(self, images_BCHW: Tensor, reconstructions_BCHW: Tensor) -> Tensor:
+        return 1 - self.ssim(images_BCHW, reconstructions_BCHW).mean(dim=1)

@@ -41,7 +41,12 @@ class Views:
 
 
 def draw_views(
-    augmentation: Augmentation, samples: int, images: int, image_hw: tuple[int, int], patch: int | None, rng: np.random.Generator
+    augmentation: Augmentation,
+    samples: int,
+    images: int,
+    image_hw: tuple[int, int],
+    patch: int | None,
+    rng: np.random.Generator,
 ) -> Views:
     """Draw the sample set: whole images moved about (patch None), or patches of rotated rectangles within the image.
 
@@ -56,7 +61,9 @@ def draw_views(
     else:
         room_N2 = (size_xy - 1 - patch * (abs(cos_N) + abs(sin_N))[:, None]) / 2
         if room_N2.min() < 0:
-            raise UserError(f"A rotated patch of {patch} px does not fit into an image of {image_hw[1]} x {image_hw[0]} px.")
+            raise UserError(
+                f"A rotated patch of {patch} px does not fit into an image of {image_hw[1]} x {image_hw[0]} px."
+            )
     centre_N2 = (size_xy - 1) / 2 + rng.uniform(-1, 1, (samples, 2)) * room_N2
     flip_N2 = np.ones((samples, 2))
     for axis, name in enumerate(("horizontal", "vertical")):

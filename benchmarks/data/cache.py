@@ -32,6 +32,10 @@ class Decoding:
     """Side to which images are resized; None keeps the original size, which must then be height x width."""
     resample: str
 
+    @property
+    def channels(self) -> int:
+        return 1 if self.colour == "gray" else 3
+
     @classmethod
     def for_category(cls, train: Sequence[ImageFile], px: int | None, colour: Colour, resample: str) -> "Decoding":
         """Settle size and colour, where they are the files' own, by the first training image."""
@@ -88,7 +92,7 @@ def _key(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path) -> st
 
 def _write(path: Path, images: Sequence[ImageFile], decoding: Decoding) -> None:
     """Write the .npy file image by image: a full disk is then an OSError, where a memory map would be killed."""
-    shape = (len(images), decoding.height, decoding.width, 1 if decoding.colour == "gray" else 3)
+    shape = (len(images), decoding.height, decoding.width, decoding.channels)
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for pixels in _decoded(images, decoding):

@@ -13,7 +13,9 @@ Colour = Literal["gray", "rgb", "as_file"]
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
 
 
-def decode(path: Path, colour: Colour = "as_file", px: int | None = None, resample: str = "bilinear") -> NDArray[np.uint8]:
+def decode(
+    path: Path, colour: Colour = "as_file", px: int | None = None, resample: str = "bilinear"
+) -> NDArray[np.uint8]:
     """Read an image file as uint8 pixels of shape (H, W, C), C = 1 for gray and 3 for RGB.
 
     PNG, JPEG, BMP and TIFF; 8 and 16 bits; gray, RGB, RGBA (alpha dropped) and palette; EXIF orientation applied. 16-bit gray is

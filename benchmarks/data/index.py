@@ -65,12 +65,16 @@ def read_category(root: Path, name: str) -> Category:
     folder = _category_folder(root, name)
     train = _image_files(folder, folder / "train" / GOOD)
     if not train:
-        raise UserError(f"{folder / 'train' / GOOD} holds no image: every method is fitted to good training images there.")
+        raise UserError(
+            f"{folder / 'train' / GOOD} holds no image: every method is fitted to good training images there."
+        )
     test: list[ImageFile] = []
     for type_folder in _defect_type_folders(folder):
         test += _with_masks(folder, type_folder)
     if not test:
-        raise UserError(f"{folder / 'test'} holds no image: put good ones into test/good, defective ones into test/<defect>.")
+        raise UserError(
+            f"{folder / 'test'} holds no image: put good ones into test/good, defective ones into test/<defect>."
+        )
     return Category(name, folder, tuple(train), tuple(test))
 
 
@@ -110,7 +114,9 @@ def _with_masks(category: Path, type_folder: Path) -> list[ImageFile]:
     ]
     without_image = sorted(set(masks) - {image.path.stem for image in images})
     if without_image:
-        raise UserError(f"{masks[without_image[0]]} is the mask of no image: {type_folder} has no '{without_image[0]}'.")
+        raise UserError(
+            f"{masks[without_image[0]]} is the mask of no image: {type_folder} has no '{without_image[0]}'."
+        )
     without_mask = [image for image in images if image.mask is None]
     if masks and without_mask:
         raise UserError(

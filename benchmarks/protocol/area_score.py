@@ -42,7 +42,8 @@ def area_scores(map_HW: NDArray[np.floating], areas: Sequence[int]) -> NDArray[n
         raise ValueError(f"areas must lie between 1 and {map_HW.size} pixels, got {list(areas)}")
     increasing = np.argsort(areas_A, kind="stable")
     values = np.ascontiguousarray(map_HW).ravel()
-    reached_at = _grow(np.argsort(values)[::-1], *map_HW.shape, areas_A[increasing])
+    height, width = map_HW.shape
+    reached_at = _grow(np.argsort(values)[::-1], height, width, areas_A[increasing])
     scores = np.empty(len(areas_A), dtype=np.float64)
     scores[increasing] = values[reached_at]
     return scores

@@ -68,30 +68,30 @@ def _write_markdown(path: Path, table: Table2) -> Path:
 def show(report: Report, console: Console) -> None:
     """Print the tables, what each cell cost, and the paths of what was written."""
     for table in report.tables:
-        console.print(_rich_table2(table))
-    console.print(_rich_costs(report.leaderboard))
+        console.print(table.caption, _rich_table2(table), sep="\n")
+    console.print("What the cells cost, and image AUROC of the same scores:", _rich_costs(report.leaderboard), sep="\n")
     for file in report.files:
         console.print(f"wrote {file}", soft_wrap=True)
 
 
 def _rich_table2(table: Table2) -> Table:
-    shown = Table(title=table.caption, title_justify="left")
+    shown = Table()
     shown.add_column("category")
     shown.add_column("images")
     for method in table.cells.columns:
         shown.add_column(method, justify="right")
-    for (_, category, images), row in table.cells.iterrows():  # type: ignore[misc]
+    for (_, category, images), texts in zip(table.cells.index, table.cells.to_numpy(), strict=True):
         good = images == "good"
-        shown.add_row(category if good else "", images, *row, end_section=not good)
+        shown.add_row(category if good else "", images, *texts, end_section=not good)
     return shown
 
 
 def _rich_costs(rows: pd.DataFrame) -> Table:
-    shown = Table(title="Image AUROC of the same scores, and what a cell costs", title_justify="left")
-    for name in ("method", "category", "seeds", "image AUROC", "fit", "per image", "peak memory"):
+    shown = Table()
+    for name in ("method", "category", "seeds", "AUROC", "fit", "per image", "memory"):
         shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
-    for row in rows.itertuples():
-        auroc = "-" if pd.isna(row.image_auroc) else f"{row.image_auroc:.3f} ± {row.image_auroc_std:.3f}"
-        cost = (f"{row.fit_seconds:.1f} s", f"{row.ms_per_image:.0f} ms", f"{row.peak_memory_mib:.0f} MiB")
-        shown.add_row(row.method, row.category, row.seeds, auroc, *cost)  # type: ignore[arg-type]
+    for row in rows.to_dict("records"):
+        auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f} ± {row['image_auroc_std']:.3f}"
+        cost = f"{row['fit_seconds']:.1f} s", f"{row['ms_per_image']:.0f} ms", f"{row['peak_memory_mib']:.0f} MiB"
+        shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)
     return shown

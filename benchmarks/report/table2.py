@@ -34,7 +34,7 @@ def table2(leaderboard: pd.DataFrame, failed: Iterable[tuple[str, str]] = ()) ->
     failed = set(failed)
     values = _values(leaderboard)
     methods = _in_order([*leaderboard["method"], *(method for method, _ in failed)], paper.METHODS)
-    categories = _in_order(leaderboard["category"], paper.table2()["category"].unique())
+    categories = _in_order(leaderboard["category"], list(paper.table2()["category"].unique()))
     kinds = dict(zip(leaderboard["category"], leaderboard["kind"], strict=True))
     categories.sort(key=lambda category: kinds[category] != "texture")
     texts = values.assign(text=values.apply(_cell_text, axis=1)).set_index(["category", "side", "method"])["text"]
@@ -43,7 +43,8 @@ def table2(leaderboard: pd.DataFrame, failed: Iterable[tuple[str, str]] = ()) ->
     for category in categories:
         for side in SIDES.values():
             rows[kinds[category], category, side] = {
-                method: texts.get((category, side, method), _absent(category, method, failed, compared)) for method in methods
+                method: texts.get((category, side, method), _absent(category, method, failed, compared))
+                for method in methods
             }
     for side in SIDES.values():
         rows["", MEAN, side] = {method: _mean_text(values, method, side) for method in methods}

@@ -31,19 +31,10 @@ def share_in_words(share: Share | None) -> str:
 def runs_table(records: Iterable[Record]) -> Table:
     """One row for each stored run."""
     shown = Table()
-    for name in ("method", "category", "seed", "dataset", "budget", "status", "good", "defective", "image AUROC", "started"):
+    for name in ("run", "data, budget", "status", "good", "defective", "AUROC"):
         shown.add_column(name)
     for record in records:
-        shown.add_row(
-            record.method,
-            record.category,
-            str(record.seed),
-            record.dataset,
-            record.budget,
-            record.status,
-            *_outcome(record),
-            record.started,
-        )
+        shown.add_row(str(record.cell), f"{record.dataset}, {record.budget}", record.status, *_outcome(record))
     return shown
 
 
@@ -52,4 +43,8 @@ def _outcome(record: Record) -> tuple[str, str, str]:
     if result is None:
         return record.error.splitlines()[0] if record.error else "", "", ""
     auroc = "-" if result.image_auroc is None else f"{result.image_auroc:.3f}"
-    return share_in_words(result.good), share_in_words(result.defective), auroc
+    return _count(result.good), _count(result.defective), auroc
+
+
+def _count(share: Share | None) -> str:
+    return f"{share.correct}/{share.total}" if share else "-"

@@ -24,7 +24,7 @@ COLUMNS = {
     "normal_std": "its standard deviation over the seeds (population)",
     "normal_counts": "good test images classified correctly, for each seed",
     "normal_total": "good test images",
-    "normal_low": "lower end of the 95 % interval: Wilson, of the mean count rounded; seeds share the test images, so they are not pooled",
+    "normal_low": "lower end of Wilson's 95 % interval of the mean count, rounded; seeds share the images and are not pooled",
     "normal_high": "upper end",
     "anomalous_accuracy": "share of defective test images classified correctly, mean over the seeds",
     "anomalous_std": "as for normal",

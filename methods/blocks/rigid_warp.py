@@ -51,11 +51,12 @@ def _reference_to_image(image_HW: Tensor, pose: Pose) -> Tensor:
 
 
 def _warp(map_HW: Tensor, matrix_33: Tensor, padding: str) -> Tensor:
-    """Warp by the matrix that maps source to target pixels. In float64: at 1000 px float32 sampling positions are off by 1e-4 px."""
+    """Warp by the matrix that maps source to target pixels; in float64, as float32 puts samples of a large image 1e-4 px off."""
+    height, width = map_HW.shape
     warped_BCHW = warp_affine(
         map_HW.double()[None, None],
         matrix_33[None, :2].to(map_HW.device),
-        tuple(map_HW.shape),
+        (height, width),
         mode="bilinear",
         padding_mode=padding,
         align_corners=True,  # pixel centres at whole numbers, as in Pose

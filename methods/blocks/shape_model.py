@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 MAX_POINTS = 2000  # of a model: more cost time and gain nothing
-EDGE_REACH = 2  # px from a model point to its edge in the image, in the least-squares adjustment
+EDGE_REACH = 1  # px from a model point to its edge in the image; farther ones may be the next turn of a thread
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ShapeModel:
 
     def placed(self, poses_P3: Tensor) -> tuple[Tensor, Tensor]:
         """Positions, in pixels of the level, and directions of the points at each pose, both (P, N)."""
-        angle_P1, y_P1, x_P1 = poses_P3.split(1, dim=1)
+        angle_P1, y_P1, x_P1 = poses_P3.T[:, :, None]
         turn_P1 = torch.polar(torch.ones_like(angle_P1), angle_P1)
         centre_P1 = self.centre + torch.complex(x_P1, y_P1) / 2**self.level
         return turn_P1 * self.points_N + centre_P1, turn_P1 * self.directions_N
@@ -110,31 +110,28 @@ def score_maps(model: ShapeModel, field_HW: Tensor, angles_A: Tensor, reach: tup
     template_AHW.index_put_((angle_A1, y_AN, x_AN), directions_AN, accumulate=True)
     spectrum_HW = torch.fft.fft2(field_HW, s=(rows, columns))
     sums_AHW = torch.fft.ifft2(spectrum_HW * torch.fft.fft2(template_AHW).conj()).real
-    window_AHW = sums_AHW.roll(reach, dims=(1, 2))[:, : 2 * reach[0] + 1, : 2 * reach[1] + 1]
+    window_AHW: Tensor = sums_AHW.roll(reach, dims=(1, 2))[:, : 2 * reach[0] + 1, : 2 * reach[1] + 1]
     return window_AHW / len(model.points_N)
 
 
-def least_squares_step(
-    model: ShapeModel, gradient_HW: Tensor, contrast: float, pose_3: Tensor, turns: bool
-) -> Tensor:
+def least_squares_step(model: ShapeModel, gradient_HW: Tensor, field_HW: Tensor, pose_3: Tensor, turns: bool) -> Tensor:
     """One Gauss-Newton step (3) from a pose towards the least distance between model points and image edges.
 
     Distances are measured along the model's normals. Tukey weights, and the cosine between model and image gradient, keep
-    other edges out. What the edges do not determine, such as the angle of a disc or
-    any angle where nothing `turns`, gets no step.
+    other edges out. What the edges do not determine gets no step, such as the angle of a disc; nor does the angle unless
+    the model `turns`.
     """
     positions_N, normals_N = (values_PN[0] for values_PN in model.placed(pose_3[None]))
     distances_N = edge_offsets(gradient_HW.abs(), positions_N, normals_N, reach=EDGE_REACH)
     tukey_N = (1 - (distances_N / (EDGE_REACH + 1)) ** 2).clamp(min=0) ** 2
-    cosine_N = (_nearest(direction_field(gradient_HW, contrast), positions_N) * normals_N.conj()).real.clamp(min=0)
-    weights_N = (tukey_N * cosine_N).nan_to_num(0).double()
-    scale = 2**model.level
-    turn = torch.polar(torch.ones_like(pose_3[0]), pose_3[0])
-    turning_N = scale * turns * (1j * turn * model.points_N * normals_N.conj()).real
+    cosine_N = (_nearest(field_HW, positions_N) * normals_N.conj()).real.clamp(min=0)
+    weights_N = (tukey_N * cosine_N).nan_to_num(0)
+    turning_N = turns * (1j * model.points_N * model.directions_N.conj()).real / model.radius
     jacobian_N3 = torch.stack([turning_N, normals_N.imag, normals_N.real], dim=1).double()
     weighted_3N = (weights_N[:, None] * jacobian_N3).T
-    gradient_3 = weighted_3N @ (scale * distances_N).nan_to_num(0).double()
-    return (torch.linalg.pinv(weighted_3N @ jacobian_N3, hermitian=True, rtol=1e-6) @ gradient_3).float()
+    inverse_33 = torch.linalg.pinv(weighted_3N @ jacobian_N3, hermitian=True, rtol=1e-3)
+    turn_px, y_px, x_px = inverse_33 @ weighted_3N @ distances_N.nan_to_num(0).double()  # turn: at the farthest point
+    return torch.stack([turn_px / model.radius, y_px * 2**model.level, x_px * 2**model.level]).float()
 
 
 def _nearest(field_HW: Tensor, positions_PN: Tensor) -> Tensor:

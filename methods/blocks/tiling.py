@@ -35,9 +35,7 @@ def tiled_map(
     if (height, width) == (tile, tile):
         return map_of(images_BCHW)
     places = [(y, x) for y in tile_starts(height, tile, stride) for x in tile_starts(width, tile, stride)]
-    maps_BHW = torch.stack(
-        [_stitched(map_of, images_BCHW[index], places, tile, batch_size) for index in range(batch)]
-    )
+    maps_BHW = torch.stack([_stitched(map_of, images_BCHW[index], places, tile, batch_size) for index in range(batch)])
     covered_HW = images_BCHW.new_zeros(height, width)
     for y, x in places:
         covered_HW[y : y + tile, x : x + tile] += 1

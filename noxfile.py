@@ -1,0 +1,58 @@
+"""`nox -s demo` installs everything and runs the main job; `nox -s tests` installs everything and passes the tests.
+
+Environments are made by uv, which links packages from its cache: the second one costs a second.
+"""
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+CONSTRAINTS = "constraints.txt"  # versions that were tested together
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """The project, editable, with faiss for this machine: faiss-gpu where there is an NVIDIA driver, else faiss-cpu."""
+    faiss = "gpu" if shutil.which("nvidia-smi") else "cpu"
+    session.install("-c", CONSTRAINTS, "-e", f".[{','.join((faiss, *extras))}]")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job on the built-in dataset: two methods, a table, and the paths of what was written."""
+    install(session)
+    session.run("defectbench", "run", "experiment=quickstart", *session.posargs)
+    session.run("defectbench", "report", "--results", "results/quickstart")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite, on all cores."""
+    install(session, "test")
+    session.run("pytest", *(session.posargs or ["-n", "auto", "-q"]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and common mistakes."""
+    session.install("-c", CONSTRAINTS, "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types of the public parts."""
+    install(session, "test", "lint")
+    session.run("mypy")
+
+
+@nox.session(venv_backend="none")
+def clean(session: nox.Session) -> None:
+    """Remove what the project made: built-in dataset, caches, runs of the quick start."""
+    for folder in ("data", ".cache", "results/quickstart"):
+        shutil.rmtree(Path(folder), ignore_errors=True)

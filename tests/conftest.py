@@ -1,0 +1,74 @@
+"""What several tests share: small trees of images, and where the real ones are."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Several test processes share the cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def mvtec_ad() -> Path:
+    """The folder that holds the real category `bottle`."""
+    root = Path(os.environ.get("MVTEC_AD_ROOT", PROJECT.parent / "shared" / "data" / "mvtec_ad"))
+    if not (root / "bottle").is_dir():
+        pytest.skip(f"needs the real MVTec AD category bottle: set MVTEC_AD_ROOT (looked in {root})")
+    return root
+
+
+def noise(seed: int, height: int = 24, width: int = 24, channels: int = 3) -> np.ndarray:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+    return pixels[..., 0] if channels == 1 else pixels
+
+
+def save(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Callable[..., Path]:
+    """Makes `<tmp>/data/<name>` in the MVTec AD layout from noise images; returns the root."""
+
+    def make(name: str = "parts", train: int = 10, good: int = 3, bad: int = 3, masks: bool = True, px: int = 24) -> Path:
+        folder = tmp_path / "data" / name
+        for index in range(train):
+            save(folder / "train" / "good" / f"{index:03}.png", noise(index, px, px))
+        for index in range(good):
+            save(folder / "test" / "good" / f"{index:03}.png", noise(100 + index, px, px))
+        for index in range(bad):
+            save(folder / "test" / "scratch" / f"{index:03}.png", noise(200 + index, px, px))
+            if masks:
+                mask = np.zeros((px, px), np.uint8)
+                mask[2:6, 3:9] = 255
+                save(folder / "ground_truth" / "scratch" / f"{index:03}_mask.png", mask)
+        return tmp_path / "data"
+
+    return make
+
+
+def compose(*overrides: str) -> Any:
+    """The configuration of one run, as `defectbench run` composes it."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    from benchmarks import app
+
+    app.register_resolvers()
+    app.register_own_categories(overrides)
+    with initialize_config_dir(str(app.CONF), version_base="1.3"):
+        return hydra_compose("config", [*overrides, "progress=false", "trainer=cpu"])

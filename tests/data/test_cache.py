@@ -1,0 +1,73 @@
+"""The pixel cache: keyed by content, whole or absent, safe under two processes, and faster than nothing."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.data import cache
+from benchmarks.data.cache import Decoding, load_images
+from benchmarks.data.index import read_category
+from benchmarks.errors import UserError
+from tests.conftest import noise, save
+
+
+def load(root: Path, cache_dir: Path | None, px: int | None = 16) -> np.ndarray:
+    train = read_category(root, "parts").train
+    return load_images(train, Decoding.for_category(train, px, "rgb", "bilinear"), cache_dir)
+
+
+def test_cached_pixels_equal_decoded_ones(tree: Callable[..., Path], tmp_path: Path) -> None:
+    root = tree()
+    fresh = load(root, None)
+    assert fresh.shape == (10, 16, 16, 3) and fresh.dtype == np.uint8
+    for _ in range(2):
+        assert np.array_equal(load(root, tmp_path / "cache"), fresh)
+    assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 1
+
+
+def test_second_load_decodes_nothing(tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tree()
+    load(root, tmp_path / "cache")
+    monkeypatch.setattr(cache, "_decoded", lambda *_: pytest.fail("decoded again"))
+    assert isinstance(load(root, tmp_path / "cache"), np.memmap)
+
+
+def test_content_decides_not_place_or_date(tree: Callable[..., Path], tmp_path: Path) -> None:
+    root = tree()
+    before = load(root, tmp_path / "cache").copy()
+    first = root / "parts" / "train" / "good" / "000.png"
+    os.utime(first, (1, 1))
+    load(root, tmp_path / "cache")
+    assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 1
+    save(first, noise(999))
+    after = load(root, tmp_path / "cache")
+    assert not np.array_equal(after[0], before[0]) and np.array_equal(after[1:], before[1:])
+
+
+def test_a_failed_decoding_leaves_nothing(tree: Callable[..., Path], tmp_path: Path) -> None:
+    root = tree()
+    (root / "parts" / "train" / "good" / "005.png").write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"005\.png"):
+        load(root, tmp_path / "cache")
+    assert list((tmp_path / "cache" / "pixels").iterdir()) == []
+
+
+def test_two_processes_at_once_get_the_same(tree: Callable[..., Path], tmp_path: Path) -> None:
+    root = tree(train=40)
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        first, second = pool.starmap(load, [(root, tmp_path / "cache")] * 2)
+    assert np.array_equal(first, second)
+    assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 1
+
+
+def test_original_size_needs_one_size(tree: Callable[..., Path]) -> None:
+    root = tree()
+    save(root / "parts" / "train" / "good" / "007.png", noise(7, 24, 20))
+    assert load(root, None, px=16).shape == (10, 16, 16, 3)
+    with pytest.raises(UserError, match=r"007\.png has 20 x 24 pixels, the first training image 24 x 24"):
+        load(root, None, px=None)

@@ -1,0 +1,92 @@
+"""What every registered method must do, whatever it is: fit through the Trainer, map, be independent, survive its checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import pytest
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
+
+from benchmarks.catalogue import method_names
+from methods.contract import Method
+from tests.conftest import compose
+
+PX = 128
+TINY = ["budget=smoke", "method.train.batch_size=4", "method.train.epochs=1"]
+
+
+def config_of(name: str) -> Any:
+    """The method's own configuration, for the first kind of category that it takes, at a small size."""
+    inputs = compose(f"method={name}").method.inputs
+    kind = next(iter(inputs))
+    overrides = [f"method={name}", f"category={'wood' if kind == 'texture' else 'bottle'}", f"method.inputs.{kind}.px={PX}"]
+    config = compose(*TINY[:1], *overrides)
+    channels = 1 if inputs[kind].colour == "gray" else 3
+    offline = {"method": {"weights": "random"}} if "weights" in config.method else {}
+    return OmegaConf.merge(config, {"channels": channels}, offline)
+
+
+def images(channels: int, count: int = 6) -> torch.Tensor:
+    """A disc on a ground with a little noise: an object that can be aligned and a texture that has structure."""
+    generator = torch.Generator().manual_seed(3)
+    y, x = torch.meshgrid(torch.arange(PX), torch.arange(PX), indexing="ij")
+    disc = ((y - 64).square() + 1.4 * (x - 60).square() < 40**2).float() * 0.6 + 0.2
+    return (disc + 0.05 * torch.randn(count, channels, PX, PX, generator=generator)).clamp(0, 1)
+
+
+def fitted(config: Any) -> Method:
+    pl.seed_everything(0, verbose=False)
+    method: Method = hydra.utils.instantiate(config.method.model)
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+    train = _shaped(images(config.channels), config)
+    loaders = [DataLoader(train, batch_size=3, collate_fn=torch.stack), DataLoader(train[:2], 2, collate_fn=torch.stack)]
+    trainer.fit(method, *loaders)
+    return method.eval()
+
+
+def _shaped(images_BCHW: torch.Tensor, config: Any) -> Any:
+    """Training images at the size of the method's training patches."""
+    patch = config.input.patch
+    return list(images_BCHW[..., :patch, :patch] if patch else images_BCHW)
+
+
+def maps(method: Method, images_BCHW: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return method.anomaly_map(images_BCHW)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", method_names())
+def test_contract(name: str, tmp_path: Path) -> None:
+    config = config_of(name)
+    method, test = fitted(config), images(config.channels, 3)
+    found = maps(method, test)
+    assert found.shape == (3, PX, PX) and found.dtype == torch.float32 and torch.isfinite(found).all()
+
+    alone = torch.cat([maps(method, test[index : index + 1]) for index in (2, 0)])
+    torch.testing.assert_close(found[[2, 0]], alone, atol=1e-4, rtol=1e-4, msg="a map depends on its batch")
+
+    torch.save(method.state_dict(), tmp_path / "state.pt")
+    reloaded: Method = hydra.utils.instantiate(config.method.model)
+    reloaded.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert torch.equal(maps(reloaded.eval(), test), found), "a reloaded method gives other maps"
+
+    assert torch.equal(maps(fitted(config), test), found), "the same seed gives other maps"
+    assert all(isinstance(value, str | int | float) for value in method.facts().values())
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_every_value_in_the_yaml_is_marked_and_the_file_says_what_it_reproduces(name: str) -> None:
+    from benchmarks.catalogue import CONF
+
+    lines = (CONF / "method" / f"{name}.yaml").read_text().splitlines()
+    assert lines[0].startswith("#") and any("Cost" in line for line in lines[:4])
+    numbers = [line for line in lines if ":" in line and not line.startswith("#") and any(c.isdigit() for c in line.split("#")[0])]
+    unmarked = [line for line in numbers if not any(mark in line for mark in ("stated", "code", "ours", "title", "name:"))]
+    assert unmarked == []

@@ -1,0 +1,69 @@
+"""SSIM maps against scikit-image and kornia, on noise and on structured images."""
+
+import kornia
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from methods.blocks.ssim import SSIM
+
+BORDER = 5  # half a window: libraries differ in how they go on beyond the image
+
+
+def pair(height: int = 48, width: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    ramp = torch.linspace(0, 1, width).expand(2, 1, height, width)
+    a = (0.5 * ramp + 0.5 * torch.rand(2, 1, height, width, generator=generator)).clamp(0, 1)
+    return a, (a + 0.2 * torch.randn(a.shape, generator=generator)).clamp(0, 1)
+
+
+def test_equals_scikit_image_inside() -> None:
+    a, b = pair()
+    ours = SSIM(11, 1.5, 0.01**2, 0.03**2)(a, b)
+    for index in range(2):
+        _, expected = structural_similarity(
+            a[index, 0].numpy(),
+            b[index, 0].numpy(),
+            data_range=1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )
+        inside = np.s_[BORDER:-BORDER, BORDER:-BORDER]
+        np.testing.assert_allclose(ours[index, 0].numpy()[inside], expected[inside], atol=1e-5)
+
+
+def test_equals_kornia_everywhere() -> None:
+    a, b = pair()
+    expected = kornia.metrics.ssim(a, b, window_size=11, padding="same")
+    torch.testing.assert_close(SSIM(11, 1.5, 0.01**2, 0.03**2)(a, b), expected, atol=2e-5, rtol=0)
+
+
+def test_an_image_is_like_itself_and_unlike_its_negative() -> None:
+    a, _ = pair()
+    ssim = SSIM(11, 1.5, 0.01**2, 0.03**2)
+    torch.testing.assert_close(ssim(a, a), torch.ones_like(a))
+    assert ssim(a, 1 - a).mean() < 0
+
+
+def test_gradient_is_kornias() -> None:
+    a, b = pair(32, 32)
+    gradients = []
+    for loss in (
+        lambda x: (1 - SSIM(11, 1.5, 0.01**2, 0.03**2)(a, x)).mean(),
+        lambda x: (1 - kornia.metrics.ssim(a, x, window_size=11, padding="same")).mean(),
+    ):
+        x = b.clone().requires_grad_()
+        loss(x).backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("c1", "c2"), [(0.01, 0.03)])
+def test_constants_of_a_flat_pair_worked_by_hand(c1: float, c2: float) -> None:
+    """Without variance SSIM is (2 m n + c1) / (m^2 + n^2 + c1)."""
+    a, b = torch.full((1, 1, 16, 16), 0.2), torch.full((1, 1, 16, 16), 0.6)
+    expected = (2 * 0.2 * 0.6 + c1) / (0.2**2 + 0.6**2 + c1)
+    torch.testing.assert_close(SSIM(11, 1.5, c1, c2)(a, b), torch.full_like(a, expected), atol=1e-4, rtol=0)
