@@ -42,7 +42,7 @@ class ShapeMatcher(nn.Module):
         max_shift: shifts up to this share of the image's side are searched; 0 = every pose is the identity.
         min_score: a match with a lower score is none. 0.6 (ours) lies between the scores that were seen: good bottles 0.69 to
             1, half occluded drawings 0.5, drawings at a wrong angle up to 0.6, foreign images up to 0.4.
-        contrast: gradients up to this one, in gray levels per pixel, are no edges; 8 is a step of about 30 gray levels.
+        contrast: gradients up to this one, in gray levels per pixel, are no edges; 8 is a step of 25 gray levels.
 
     Raises:
         ValueError: a range is out of bounds, or angles are to be searched but no shifts.

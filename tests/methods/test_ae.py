@@ -1,0 +1,86 @@
+"""The autoencoders: architecture by the protocol's counts, losses and maps by hand, and a training that learns."""
+
+import math
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from methods.ae import Autoencoder, AutoencoderL2, AutoencoderSSIM
+from methods.contract import MethodError
+
+ARCHITECTURE = {"latent": 100, "stride": 30, "learning_rate": 2e-4, "weight_decay": 1e-5}
+SSIM = {"window": 11, "sigma": 1.5, "constants": (1e-4, 9e-4)}
+
+
+def l2(channels: int = 3, px: int = 128, **changes: float) -> AutoencoderL2:
+    return AutoencoderL2(channels=channels, px=px, **ARCHITECTURE | changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("channels", "px", "parameters"), [(1, 128, 1_048_549), (1, 256, 1_081_381), (3, 256, 1_083_431)])
+def test_parameter_counts_of_the_protocol(channels: int, px: int, parameters: int) -> None:
+    assert sum(p.numel() for p in l2(channels, px).parameters()) == parameters
+
+
+@pytest.mark.parametrize("px", [128, 256])
+def test_latent_and_output_shapes(px: int) -> None:
+    method = l2(px=px)
+    images = torch.rand(2, 3, px, px)
+    assert method.encoder(images).shape == (2, 100, 1, 1)
+    assert method(images).shape == images.shape
+
+
+def test_latent_and_output_are_linear() -> None:
+    assert isinstance(l2().encoder[-1], torch.nn.Conv2d)
+    assert isinstance(l2().decoder[-1], torch.nn.ConvTranspose2d)
+
+
+@pytest.mark.parametrize("px", [100, 192, 64])
+def test_other_input_sizes_are_refused(px: int) -> None:
+    with pytest.raises(MethodError, match=f"not {px}"):
+        l2(px=px)
+
+
+def test_l2_loss_and_map_by_hand() -> None:
+    images, reconstructions = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    reconstructions[0, :, 1, 0] = torch.tensor([1.0, 2.0, 3.0])
+    assert l2().error_map(images, reconstructions).tolist() == [[[0, 0], [14, 0]]]
+    assert l2().loss(images, reconstructions).item() == pytest.approx(14 / 12)
+
+
+def test_ssim_map_is_zero_for_a_perfect_reconstruction() -> None:
+    method = AutoencoderSSIM(channels=1, px=128, **SSIM, **ARCHITECTURE)  # type: ignore[arg-type]
+    images = torch.rand(1, 1, 128, 128)
+    torch.testing.assert_close(method.error_map(images, images), torch.zeros(1, 128, 128), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("method_class", [AutoencoderL2, AutoencoderSSIM])
+def test_training_lowers_the_loss_and_a_spot_stands_out(method_class: type[Autoencoder]) -> None:
+    pl.seed_everything(0, verbose=False)
+    extra = SSIM if method_class is AutoencoderSSIM else {}
+    method = method_class(channels=1, px=128, **extra, **ARCHITECTURE | {"learning_rate": 1e-3})  # type: ignore[arg-type]
+    ramp = torch.linspace(0.2, 0.8, 128).expand(1, 128, 128)
+    images = [ramp + 0.05 * torch.randn(1, 1, 1) for _ in range(32)]
+    before = method.loss(torch.stack(images), method(torch.stack(images))).item()
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=12, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(method, DataLoader(images, batch_size=8))
+    with torch.no_grad():
+        after = method.loss(torch.stack(images), method(torch.stack(images))).item()
+        spotted = torch.stack(images[:1])
+        spotted[..., 40:56, 70:86] = 0.0
+        found = method.anomaly_map(spotted)[0]
+    assert after < 0.5 * before
+    assert found[40:56, 70:86].mean() > 2 * found.mean()
+
+
+def test_a_loss_that_is_not_finite_ends_the_run() -> None:
+    method = l2(px=128, learning_rate=1e-3)
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    with pytest.raises(MethodError, match="The loss became nan in epoch 0"):
+        trainer.fit(method, DataLoader([torch.full((3, 128, 128), math.nan)] * 2, batch_size=2))
