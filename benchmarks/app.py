@@ -1,6 +1,7 @@
 """The Hydra application behind `defectbench run`: composes a configuration for each job and runs it."""
 
 import logging
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -46,8 +47,8 @@ def _chosen(overrides: Iterable[str], group: str) -> set[str]:
     for text in overrides:
         try:
             override = OverridesParser.create().parse_override(text)
-        except OverrideParseException:
-            continue  # a flag, or a mistake that Hydra reports better
+        except HydraException:
+            continue  # a flag such as -m, or a mistake that Hydra reports better
         if override.key_or_group == group:
             names |= set(override.sweep_string_iterator()) if override.is_sweep_override() else {str(override.value())}
     return names
@@ -74,7 +75,9 @@ def main(config: DictConfig) -> None:
 
 
 def _configure_logging() -> None:
-    logging.basicConfig(format="%(message)s")
+    """Our own lines as they are; of Lightning, which speaks to programmers, only errors."""
+    log.handlers = [logging.StreamHandler()]
+    log.propagate = False
     log.setLevel(logging.INFO)
-    for chatty in ("pytorch_lightning", "lightning.pytorch"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning\.")

@@ -16,7 +16,7 @@ from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile, read_category
 
-# SYN from benchmarks.data.synthetic import CATEGORIES, write_category
+from benchmarks.data.synthetic import CATEGORIES, write_category
 from benchmarks.errors import UserError
 from benchmarks.files import write_text
 from benchmarks.measure import measure

@@ -10,8 +10,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.optim import Adam
@@ -64,7 +66,8 @@ class LatentSearch:
         generated_NCHW = generator(z_ND)
         residual_N = (images_NCHW - generated_NCHW).abs().flatten(1).sum(1)
         mismatch_N = (features - discriminator.features(generated_NCHW)).abs().flatten(1).sum(1)
-        return (1 - self.feature_weight) * residual_N + self.feature_weight * mismatch_N
+        loss_N: Tensor = (1 - self.feature_weight) * residual_N + self.feature_weight * mismatch_N
+        return loss_N
 
 
 class AnoGAN(Method):
@@ -104,8 +107,8 @@ class AnoGAN(Method):
         self.register_buffer("shown_z_ND", torch.rand(SHOWN, latent) * 2 - 1)
         self.start_seed: Tensor
         self.register_buffer("start_seed", torch.randint(2**31 - 1, ()))
-        self.image_diversity: Tensor
-        self.register_buffer("image_diversity", torch.tensor(torch.nan))
+        self.training_diversity: Tensor
+        self.register_buffer("training_diversity", torch.tensor(torch.nan))
         self.to(memory_format=torch.channels_last)
 
     def configure_optimizers(self) -> list[Adam]:
@@ -114,8 +117,8 @@ class AnoGAN(Method):
         return [Adam(network.parameters(), self.learning_rate, betas=(self.beta1, BETA2)) for network in networks]
 
     def training_step(self, batch: Tensor, batch_idx: int = 0) -> None:
-        """One update of the discriminator, then some of the generator, all with the same latent vectors (code)."""
-        adam_d, adam_g = self.optimizers()
+        """One update of the discriminator, then those of the generator, all with the same latent vectors (code)."""
+        adam_d, adam_g = self.optimizers()  # type: ignore[attr-defined]  # a list, as there are two
         real_BCHW = batch * 2 - 1
         z_BD = torch.rand(len(batch), self.latent, device=self.device) * 2 - 1
         d_loss = self.discriminator_loss(real_BCHW, z_BD)
@@ -125,8 +128,8 @@ class AnoGAN(Method):
             self._update(adam_g, self.generator, g_loss)
         self._last_losses = torch.stack([d_loss, g_loss]).detach()
         self.log_dict({"d_loss": d_loss, "g_loss": g_loss}, prog_bar=True, on_step=False, on_epoch=True)
-        if batch_idx == 0:
-            self.image_diversity = _diversity(batch)
+        if batch_idx == 0:  # a full batch
+            self.training_diversity = _diversity(batch)
 
     def discriminator_loss(self, real_BCHW: Tensor, z_BD: Tensor) -> Tensor:
         """Cross entropy of telling real from generated images, a scalar."""
@@ -138,59 +141,59 @@ class AnoGAN(Method):
         """Cross entropy of passing generated images off as real, a scalar."""
         return softplus(-self.discriminator(self.generator(z_BD))).mean()
 
-    def _update(self, adam: Adam, network: nn.Module, loss: Tensor) -> None:
+    def _update(self, adam: LightningOptimizer, network: nn.Module, loss: Tensor) -> None:
         adam.zero_grad()
-        self.manual_backward(loss, inputs=list(network.parameters()))
+        self.manual_backward(loss, inputs=list(network.parameters()))  # the other network's gradients are not needed
         adam.step()
 
     def on_train_epoch_end(self) -> None:
         if not self._last_losses.isfinite().all():
             d_loss, g_loss = self._last_losses.tolist()
             raise MethodError(
-                f"Training diverged in epoch {self.current_epoch} (discriminator loss {d_loss:g}, generator loss {g_loss:g}): "
-                "lower method.model.learning_rate, or try another seed."
+                f"Training diverged in epoch {self.current_epoch} (loss of the discriminator {d_loss:g}, of the generator "
+                f"{g_loss:g}): lower method.model.learning_rate, or try another seed."
             )
-        if hasattr(getattr(self.logger, "experiment", None), "add_images"):  # TensorBoard
-            self.logger.experiment.add_images("generated", self.generated(), self.current_epoch)
-
-    @torch.no_grad()
-    def generated(self) -> Tensor:
-        """Images in [0, 1] of the same few latent vectors each time, (64, C, px, px)."""
-        with self._stored_statistics():
-            return _to_unit_range(self.generator(self.shown_z_ND))
+        experiment: Any = getattr(self.logger, "experiment", None)
+        if hasattr(experiment, "add_images"):  # TensorBoard can show them, as a grid
+            experiment.add_images("generated", self.generated(self.shown_z_ND), self.current_epoch)
 
     def facts(self) -> dict[str, str | int | float]:
-        """How much generated and training images differ among themselves: the standard deviation over images of a pixel's value,
-        averaged over pixels and channels, in [0, 0.5]. A generator that has collapsed makes (nearly) always the same image, so
-        its value lies far below the training images'."""
+        """How much generated and training images vary: standard deviation of a pixel's value over 64 generated images (over the
+        first training batch), averaged over pixels and channels, in [0, 0.5]. A generator that has collapsed makes much the
+        same image from any latent vector: its value lies far below that of the training images.
+        """
         return {
-            "generated_diversity": _diversity(self.generated()).item(),
-            "training_diversity": self.image_diversity.item(),
+            "generated_diversity": _diversity(self.generated(self.shown_z_ND)).item(),
+            "training_diversity": self.training_diversity.item(),
         }
+
+    @torch.no_grad()
+    def generated(self, z_ND: Tensor) -> Tensor:
+        """Images in [0, 1] for latent vectors, (N, C, px, px)."""
+        with self._stored_statistics():
+            images_NCHW: Tensor = (self.generator(z_ND) + 1) / 2
+            return images_NCHW
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
         return tiled_map(self._tile_map, images_BCHW, self.px, self.stride)
 
     def _tile_map(self, tiles_NCHW: Tensor) -> Tensor:
         start_ND = torch.stack([self._start(tile_CHW) for tile_CHW in tiles_NCHW])
-        with (
-            self._stored_statistics(),
-            torch.inference_mode(False),
-            torch.enable_grad(),
-        ):  # Lightning predicts without gradients
-            z_ND = self.search(self.generator, self.discriminator, tiles_NCHW * 2 - 1, start_ND.clone())
-        with self._stored_statistics(), torch.no_grad():
-            nearest_NCHW = _to_unit_range(self.generator(z_ND))
+        with self._stored_statistics(), torch.inference_mode(False), torch.enable_grad():  # Lightning predicts without
+            z_ND = self.search(self.generator, self.discriminator, tiles_NCHW * 2 - 1, start_ND)
+        nearest_NCHW = self.generated(z_ND)
         if not nearest_NCHW.isfinite().all():
             raise MethodError(
-                "The networks' weights give no finite images: train again, with a lower method.model.learning_rate."
+                "The generated images are not finite, so training diverged: train again with a lower method.model.learning_rate, "
+                "or try another seed."
             )
-        return (tiles_NCHW - nearest_NCHW).norm(dim=1)
+        distances_NHW: Tensor = (tiles_NCHW - nearest_NCHW).norm(dim=1)
+        return distances_NHW
 
     def _start(self, tile_CHW: Tensor) -> Tensor:
         """Where the search begins: random, but settled by the tile's 8-bit pixels alone, whatever is scored with or before it."""
-        pixels = (tile_CHW * 255).round().to(torch.uint8).cpu().contiguous().numpy()
-        rng = torch.Generator().manual_seed(zlib.crc32(pixels, int(self.start_seed)))
+        pixels = (tile_CHW * 255).round().to("cpu", torch.uint8).contiguous().numpy()
+        rng = torch.Generator().manual_seed(zlib.crc32(pixels.tobytes(), int(self.start_seed)))
         return (torch.rand(self.latent, generator=rng) * 2 - 1).to(tile_CHW)
 
     @contextmanager
@@ -202,10 +205,6 @@ class AnoGAN(Method):
             yield
         finally:
             self.train(training)
-
-
-def _to_unit_range(images_NCHW: Tensor) -> Tensor:
-    return (images_NCHW + 1) / 2
 
 
 def _diversity(images_NCHW: Tensor) -> Tensor:

@@ -59,8 +59,7 @@ class CNNFeatureDictionary(FittedMethod):
         self._observed: list[Tensor] = []
 
     def observe(self, images_BCHW: Tensor) -> None:
-        loader: DataLoader[Tensor] = self.trainer.train_dataloader  # type: ignore[assignment]
-        images = len(loader.dataset)  # type: ignore[arg-type]
+        images = len(self.trainer.train_dataloader.dataset)  # type: ignore[union-attr]
         for image_CHW in images_BCHW:
             seen = len(self._observed)
             share = self.patches * (seen + 1) // images - self.patches * seen // images
@@ -97,7 +96,7 @@ class CNNFeatureDictionary(FittedMethod):
 
     def _score(self, projected_NK: Tensor) -> Tensor:
         neighbours_NMK = self.dictionary_MK[nearest(projected_NK, self.dictionary_MK, self.neighbours)]
-        return (projected_NK[:, None] - neighbours_NMK).norm(dim=2).mean(dim=1)
+        return torch.linalg.vector_norm(projected_NK[:, None] - neighbours_NMK, dim=2).mean(dim=1)
 
     def facts(self) -> dict[str, str | int | float]:
         return {
@@ -130,7 +129,7 @@ def kmeans(points_NK: Tensor, centres: int, restarts: int) -> Tensor:
 
 def nearest(queries_NK: Tensor, points_MK: Tensor, count: int) -> Tensor:
     """Indices (N, count) of the points nearest to each query, nearest first."""
-    index = faiss.IndexFlatL2(points_MK.shape[1])
+    index: faiss.Index = faiss.IndexFlatL2(points_MK.shape[1])
     if _faiss_on_gpu(points_MK):
         index = faiss.index_cpu_to_all_gpus(index)
     index.add(points_MK.cpu().numpy())

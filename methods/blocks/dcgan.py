@@ -4,6 +4,8 @@ All convolutions are 5x5 of stride 2 and halve or double the size exactly. Tenso
 puts one pixel before and two after the image; here it is two before and one after, which is the same network seen in a mirror.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -44,7 +46,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = [width << level for level in range(DOUBLINGS)]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 5, stride=2, padding=2), nn.LeakyReLU(LEAK)]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 5, stride=2, padding=2), nn.BatchNorm2d(after), nn.LeakyReLU(LEAK)]
         self.features = nn.Sequential(*layers)
         """Images -> what the last convolution sees in them, (N, 8 * width, px / 16, px / 16)."""
@@ -60,4 +62,5 @@ class Discriminator(nn.Module):
 def _initialise(layer: nn.Module) -> None:
     if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         layer.weight.normal_(std=WEIGHT_STD)
-        nn.init.zeros_(layer.bias)
+        if layer.bias is not None:
+            layer.bias.zero_()

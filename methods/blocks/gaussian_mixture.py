@@ -71,7 +71,8 @@ class GaussianMixture(nn.Module):
     def expectation_maximisation(self, samples_ND: Tensor) -> float:
         """Run EM from the present state; returns the mean log-likelihood that the last expectation step saw."""
         likelihood = -math.inf
-        for self.iterations_run in range(1, self.iterations + 1):
+        for iteration in range(1, self.iterations + 1):
+            self.iterations_run = iteration
             previous, likelihood = likelihood, self._em_step(samples_ND)
             if abs(likelihood - previous) < self.tolerance:
                 break
@@ -124,7 +125,7 @@ class GaussianMixture(nn.Module):
         offset_E = torch.einsum("kd,kde->ke", self.means_KD, self.whitening_KDD).flatten().to(samples_ND.dtype)
         log_determinant_K = self.whitening_KDD.diagonal(dim1=1, dim2=2).log().sum(dim=1)
         constant_K = self.weights_K.log() + log_determinant_K - dimensions / 2 * math.log(2 * math.pi)
-        for chunk_ND in samples_ND.split(CHUNK.get(samples_ND.device.type, LARGE_CHUNK)):
+        for chunk_ND in torch.split(samples_ND, CHUNK.get(samples_ND.device.type, LARGE_CHUNK)):
             whitened_NKD = torch.addmm(-offset_E, chunk_ND, matrix_DE).view(-1, components, dimensions)
             distance_NK = torch.linalg.vector_norm(whitened_NKD, dim=2)  # several times faster than squares and a sum
             yield whitened_NKD, constant_K.to(samples_ND.dtype) - distance_NK.square() / 2

@@ -54,7 +54,9 @@ class ResNetFeatures(nn.Module):
         """Features (N, D) of the patch x patch windows of an image whose first pixels (y, x) are given, a chunk at a time."""
         windows_CYXPP = image_CHW.unfold(1, patch, 1).unfold(2, patch, 1)  # a view: pixels are copied by indexing
         chunks = torch.split(corners_N2, max(1, PIXELS_AT_ONCE // self.input_px**2))
-        return torch.cat([self(windows_CYXPP[:, y, x].transpose(0, 1)) for y, x in (chunk.unbind(1) for chunk in chunks)])
+        return torch.cat(
+            [self(windows_CYXPP[:, y, x].transpose(0, 1)) for y, x in (chunk.unbind(1) for chunk in chunks)]
+        )
 
     def train(self, mode: bool = True) -> "ResNetFeatures":
         return super().train(False)  # batch statistics would let patches change each other's features

@@ -4,7 +4,9 @@ Shapes are signed distance functions: negative inside, 0 on the outline, in unit
 therefore looks the same at every size, and an outline is antialiased by its distance alone, without supersampling.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,11 @@ class Canvas:
         turn = rng.uniform(-angle, angle)
         x, y = self.x - dx, self.y - dy
         return x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+
+    def places(self, x: Plane, y: Plane, points: Iterable[Point]) -> tuple[Point, ...]:
+        """Where points given in posed coordinates lie on the canvas, to the pixel."""
+        nearest = (np.argmin((x - u) ** 2 + (y - v) ** 2) for u, v in points)
+        return tuple((float(self.x.flat[pixel]), float(self.y.flat[pixel])) for pixel in nearest)
 
     def cover(self, distance: Plane) -> Plane:
         """The share of each pixel that lies inside a shape."""
@@ -87,3 +94,7 @@ def segment(x: Plane, y: Plane, start: Point, end: Point, radius: float) -> Plan
     along = ((x - start[0]) * run + (y - start[1]) * rise) / max(run**2 + rise**2, 1e-12)
     along = np.clip(along, 0, 1)
     return np.hypot(x - start[0] - along * run, y - start[1] - along * rise) - radius
+
+
+def union(distances: Iterable[Plane]) -> Plane:
+    return reduce(np.minimum, distances)

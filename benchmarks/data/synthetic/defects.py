@@ -9,13 +9,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from benchmarks.data.synthetic.canvas import Colour, Pixels, Plane, Point, Rng, Scene, segment
+from benchmarks.data.synthetic.canvas import Colour, Pixels, Plane, Point, Rng, Scene, segment, union
 
 Defect = Callable[[Scene, Rng], Pixels]
 Range = tuple[float, float]
 
 
-def spot(scene: Scene, rng: Rng, colour: Colour, size: Range = (0.06, 0.2), strength: Range = (0.35, 0.9)) -> Pixels:
+def spot(scene: Scene, rng: Rng, colour: Colour, size: Range = (0.06, 0.2), strength: Range = (0.2, 0.8)) -> Pixels:
     """An irregular spot that is tinted, darkened or covered: stain, oil, contamination."""
     opacity = _blob(scene, rng, _place(scene, rng), _size(rng, size)) * scene.surface
     return _blend(scene.canvas.pixels, opacity * rng.uniform(*strength), colour)
@@ -25,7 +25,7 @@ def dirt(scene: Scene, rng: Rng, colour: Colour, size: Range = (0.06, 0.2)) -> P
     """An opaque crumb with a rough surface of its own."""
     opacity = _blob(scene, rng, _place(scene, rng), _size(rng, size)) * scene.surface
     rough = np.asarray(colour) * (1 + 0.25 * scene.canvas.noise(rng, 48))[..., None]
-    return _blend(scene.canvas.pixels, opacity * rng.uniform(0.7, 1), rough)
+    return _blend(scene.canvas.pixels, opacity * rng.uniform(0.3, 1), rough)
 
 
 def hole(scene: Scene, rng: Rng, size: Range = (0.06, 0.14)) -> Pixels:
@@ -34,13 +34,13 @@ def hole(scene: Scene, rng: Rng, size: Range = (0.06, 0.14)) -> Pixels:
     inner = _blob(scene, rng, place, radius) * scene.surface
     distance = np.hypot(scene.canvas.x - place[0], scene.canvas.y - place[1])
     rim = np.exp(-(((distance - radius) / (0.3 * radius)) ** 2)) * scene.surface
-    rimmed = scene.canvas.pixels * (1 + rng.uniform(0.1, 0.4) * rim)[..., None]
-    return _blend(rimmed, inner * rng.uniform(0.6, 1), scene.behind)
+    rimmed = scene.canvas.pixels * (1 + rng.uniform(0, 0.4) * rim)[..., None]
+    return _blend(rimmed, inner * rng.uniform(0.3, 1), scene.behind)
 
 
 def line(
     scene: Scene, rng: Rng, colour: Colour, length: Range = (0.3, 1.0), width: float = 0.02, wander: float = 0.3,
-    strength: Range = (0.4, 0.9),
+    strength: Range = (0.2, 0.9),
 ) -> Pixels:  # fmt: skip
     """A line that gets thin towards its ends: scratch, crack, cut, thread. `wander` is the change of direction at each step."""
     opacity = _stroke(scene, rng, _size(rng, length), width * rng.uniform(0.8, 1.6), wander) * scene.surface
@@ -102,4 +102,4 @@ def _stroke(scene: Scene, rng: Rng, length: float, width: float, wander: float, 
     points = course - course.mean(axis=0) + _place(scene, rng)
     widths = width * np.sin(np.pi * np.arange(1, steps) / steps) ** 0.5
     ends = zip(points[:-1], points[1:], widths, strict=True)
-    return scene.canvas.cover(np.min([segment(scene.canvas.x, scene.canvas.y, a, b, w) for a, b, w in ends], axis=0))
+    return scene.canvas.cover(union(segment(scene.canvas.x, scene.canvas.y, a, b, w) for a, b, w in ends))

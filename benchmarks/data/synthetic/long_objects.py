@@ -18,7 +18,7 @@ def screw(px: int, rng: Rng) -> Scene:
     canvas.shade(1.35 - 0.85 * roundness**2 + 0.04 * canvas.noise(rng, 40), metal)
     flank = np.sin(2 * np.pi * (x + 0.35 * y) / THREAD_PITCH)
     canvas.shade(1 + 0.35 * flank, metal * canvas.cover(np.abs(x - 0.34) - 0.44))
-    return Scene(canvas, metal, behind)
+    return Scene(canvas, metal, behind, canvas.places(x, y, ((-0.35, 0), (0, 0), (0.35, 0), (0.7, 0))))
 
 
 THREAD_PITCH = 0.105
@@ -38,7 +38,7 @@ def toothbrush(px: int, rng: Rng) -> Scene:
     canvas = Canvas(px, (0.12, 0.12, 0.13))
     x, y = canvas.posed(rng, SHIFT, angle=0.02)
     plate = np.minimum(box(x, y + 0.08, 0.46, 0.84, 0.42), box(x, y - 0.9, 0.16, 0.4, 0.1))
-    canvas.paint(canvas.cover(plate), (0.80, 0.84, 0.88))
+    canvas.paint(canvas.cover(plate), (0.44, 0.66, 0.66))
     canvas.shade(0.75, np.exp(-((plate / 0.04) ** 2)) * canvas.cover(plate))
     behind = canvas.pixels.copy()
     tufts = [(column * 0.22, row * 0.185 - 0.1) for row in range(-3, 4) for column in (-1, 0, 1)]
@@ -47,11 +47,15 @@ def toothbrush(px: int, rng: Rng) -> Scene:
     for tuft in tufts:
         shift = tuft + rng.normal(0, 0.006, 2)
         distance = circle(x - shift[0], y - shift[1], 0.088)
-        canvas.paint(canvas.cover(distance), (0.22, 0.48, 0.75) if tuft[0] == 0 else (0.93, 0.94, 0.95))
+        canvas.paint(canvas.cover(distance), (0.16, 0.34, 0.70) if tuft[0] == 0 else (0.93, 0.94, 0.95))
         canvas.shade(0.62 + 0.40 * np.clip(-distance / 0.06, 0, 1), canvas.cover(distance))
         bristles = np.maximum(bristles, canvas.cover(distance))
     canvas.shade(1 + 0.10 * canvas.noise(rng, 80), bristles)
-    return Scene(canvas, canvas.cover(plate), behind, tuple(tufts))
+    return Scene(canvas, canvas.cover(plate), behind, canvas.places(x, y, tufts))
+
+
+FEET = (-2 / 7, 0.0, 2 / 7)
+"""Where the legs stand: in three neighbouring holes of the board."""
 
 
 def transistor(px: int, rng: Rng) -> Scene:
@@ -63,8 +67,10 @@ def transistor(px: int, rng: Rng) -> Scene:
     behind = canvas.pixels.copy()
     x, y = canvas.posed(rng, SHIFT, angle=0.015)
     legs = np.zeros_like(x)
-    for foot in (-2 / 7, 0.0, 2 / 7):
-        leg = np.minimum(segment(x, y, (0.7 * foot, 0), (foot, 0.3), 0.045), segment(x, y, (foot, 0.3), (foot, 0.86), 0.045))
+    for foot in FEET:
+        leg = np.minimum(
+            segment(x, y, (0.7 * foot, 0), (foot, 0.3), 0.045), segment(x, y, (foot, 0.3), (foot, 0.86), 0.045)
+        )
         canvas.paint(canvas.cover(leg), (0.78, 0.79, 0.80))
         canvas.shade(0.6 + 0.5 * np.clip(-leg / 0.03, 0, 1), canvas.cover(leg))
         legs = np.maximum(legs, canvas.cover(leg))
@@ -74,7 +80,7 @@ def transistor(px: int, rng: Rng) -> Scene:
     canvas.shade(1 + 0.10 * canvas.noise(rng, 50), case)
     for line in (-0.45, -0.30):
         canvas.paint(0.5 * canvas.cover(box(x, y - line, 0.24, 0.022)), (0.50, 0.50, 0.50))
-    return Scene(canvas, np.maximum(case, legs), behind, ((-2 / 7, 0.45), (0.0, 0.45), (2 / 7, 0.45)))
+    return Scene(canvas, np.maximum(case, legs), behind, canvas.places(x, y, [(foot, 0.45) for foot in FEET]))
 
 
 def zipper(px: int, rng: Rng) -> Scene:

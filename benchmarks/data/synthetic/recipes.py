@@ -17,8 +17,8 @@ class Recipe:
     """Whether its files are grayscale, as those of MVTec AD."""
 
 
-BLACK, WHITE, BLUE, RED = (0.03, 0.03, 0.03), (0.95, 0.94, 0.92), (0.15, 0.22, 0.55), (0.60, 0.12, 0.10)
-RUST, SAND, GREEN = (0.45, 0.22, 0.10), (0.75, 0.66, 0.50), (0.25, 0.42, 0.22)
+BLACK, WHITE, BLUE, RED = (0.03, 0.03, 0.03), (0.95, 0.94, 0.92), (0.08, 0.11, 0.32), (0.55, 0.08, 0.07)
+RUST, SAND = (0.42, 0.19, 0.08), (0.75, 0.66, 0.50)
 
 RECIPES: dict[str, Recipe] = {
     "carpet": Recipe(
@@ -38,7 +38,7 @@ RECIPES: dict[str, Recipe] = {
     "leather": Recipe(
         textures.leather,
         {
-            "color": partial(spot, colour=BLUE),
+            "color": partial(spot, colour=BLUE, strength=(0.35, 0.9)),
             "cut": partial(line, colour=BLACK, width=0.025, wander=0.1),
             "poke": partial(hole, size=(0.04, 0.09)),
         },
@@ -47,29 +47,29 @@ RECIPES: dict[str, Recipe] = {
         textures.tile,
         {
             "crack": partial(line, colour=BLACK, length=(0.6, 1.8), wander=0.6),
-            "oil": partial(spot, colour=(0.40, 0.30, 0.12), size=(0.1, 0.25)),
-            "gray_stroke": partial(line, colour=(0.45, 0.45, 0.46), width=0.06, wander=0.2),
+            "oil": partial(spot, colour=(0.28, 0.20, 0.08), size=(0.1, 0.25), strength=(0.35, 0.9)),
+            "gray_stroke": partial(line, colour=(0.20, 0.20, 0.21), strength=(0.35, 0.9), width=0.06, wander=0.2),
         },
     ),
     "wood": Recipe(
         textures.wood,
         {
-            "color": partial(spot, colour=(0.25, 0.13, 0.10)),
+            "color": partial(spot, colour=(0.25, 0.13, 0.10), strength=(0.12, 0.5)),
             "hole": partial(hole, size=(0.04, 0.1)),
-            "scratch": partial(line, colour=(0.88, 0.74, 0.55), length=(0.4, 1.4)),
+            "scratch": partial(line, colour=(0.88, 0.74, 0.55), length=(0.4, 1.4), strength=(0.12, 0.4)),
         },
     ),
     "bottle": Recipe(
         round_objects.bottle,
         {
-            "broken": partial(line, colour=WHITE, width=0.03, wander=0.9),
-            "contamination": partial(dirt, colour=SAND, size=(0.06, 0.18)),
+            "broken": partial(line, colour=WHITE, width=0.025, wander=0.9, strength=(0.05, 0.25)),
+            "contamination": partial(spot, colour=SAND, size=(0.06, 0.15), strength=(0.05, 0.4)),
         },
     ),
     "cable": Recipe(
         round_objects.cable,
         {
-            "bent_wire": bent,
+            "bent_wire": partial(bent, size=(0.25, 0.45)),
             "cut_insulation": partial(line, colour=BLACK, width=0.03, wander=0.1),
             "missing_wire": partial(missing, size=(0.1, 0.2)),
         },

@@ -9,9 +9,10 @@ from benchmarks.data.synthetic.defects import Defect
 from benchmarks.data.synthetic.recipes import RECIPES
 
 VISIBLE = 8 / 255
-"""A pixel belongs to the defect if one of its channels changed by this much: about four times the sensor noise."""
-SENSOR_NOISE = 2 / 255
-SHARE = (0.002, 0.06)
+"""A pixel belongs to the defect if one of its channels changed by this much: about four times the usual sensor noise."""
+SENSOR_NOISE = (1.4 / 255, 2.8 / 255)
+"""Range of its standard deviation. It varies between images, so that the size of a file tells nothing about a defect."""
+SHARE = (0.003, 0.05)
 """Share of the image that a defect may take."""
 LUMA = (0.299, 0.587, 0.114)
 
@@ -47,11 +48,11 @@ def _change(difference: Pixels, gray: bool) -> Plane:
 
 
 def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Close pinholes, where the defect happens to have the colour of the surface, and drop specks beside it."""
-    mask = mask | ndimage.binary_closing(mask, np.ones((3, 3)))
+    """Only the regions that are at least a tenth as large as the largest one, so that no region is a stray pixel."""
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
     sizes = np.bincount(labels.ravel())
-    return mask & (sizes >= 0.1 * sizes[1:].max(initial=1))[labels]
+    large = sizes >= 0.1 * sizes[1:].max(initial=1)
+    return np.logical_and(mask, large[labels])
 
 
 def _photograph(pixels: Pixels, rng: Rng, gray: bool) -> NDArray[np.uint8]:
@@ -61,5 +62,6 @@ def _photograph(pixels: Pixels, rng: Rng, gray: bool) -> NDArray[np.uint8]:
     level, right, down = rng.normal(0, (0.02, 0.02, 0.02))
     lit = pixels * (1 + level + right * ramp + down * ramp[:, None])[..., None]
     exposed = lit @ LUMA if gray else lit
-    noisy = exposed + rng.normal(0, SENSOR_NOISE, exposed.shape)
-    return np.round(255 * np.clip(noisy, 0, 1)).astype(np.uint8)
+    noisy = exposed + rng.normal(0, rng.uniform(*SENSOR_NOISE), exposed.shape)
+    quantised: NDArray[np.uint8] = np.round(255 * np.clip(noisy, 0, 1)).astype(np.uint8)
+    return quantised

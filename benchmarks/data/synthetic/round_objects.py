@@ -1,8 +1,11 @@
 """Objects seen from above that are round or oval: bottle, cable, capsule, hazelnut, metal nut, pill."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
-from benchmarks.data.synthetic.canvas import Canvas, Plane, Rng, Scene, circle, ellipse, segment
+from benchmarks.data.synthetic.canvas import Canvas, Plane, Point, Rng, Scene, circle, ellipse, segment, union
 
 SHIFT = 0.02
 """How far an object of fixed pose lies off the centre: about a pixel of 128."""
@@ -13,7 +16,7 @@ def bottle(px: int, rng: Rng) -> Scene:
     canvas = Canvas(px, (0.93, 0.93, 0.92))
     behind = canvas.pixels.copy()
     x, y = canvas.posed(rng, SHIFT, angle=np.pi)
-    radius, waves = np.hypot(x, y), 0.12 * np.cos(2 * np.arctan2(y, x)) + 0.06 * canvas.noise(rng, 5)
+    radius, waves = np.hypot(x, y), 0.15 * np.cos(2 * np.arctan2(y, x)) + 0.12 * canvas.noise(rng, 5)
     glass = canvas.cover(radius - 0.86)
     for outer, colour in (
         (0.86, (0.13, 0.07, 0.04)), (0.79, (0.30, 0.15, 0.06)), (0.70, (0.55, 0.31, 0.12)), (0.63, (0.20, 0.10, 0.05)),
@@ -38,7 +41,7 @@ def cable(px: int, rng: Rng) -> Scene:
         canvas.paint(canvas.cover(circle(x - core[0], y - core[1], 0.23)), (0.24, 0.13, 0.08))
         _strands(canvas, rng, x - core[0], y - core[1])
         cores.append(core)
-    return Scene(canvas, sheath, behind, tuple(cores))
+    return Scene(canvas, sheath, behind, canvas.places(x, y, cores))
 
 
 def _strands(canvas: Canvas, rng: Rng, x: Plane, y: Plane) -> None:
@@ -48,6 +51,22 @@ def _strands(canvas: Canvas, rng: Rng, x: Plane, y: Plane) -> None:
         for turn in twist + np.arange(count) * 2 * np.pi / count:
             dx, dy = x - ring * np.cos(turn), y - ring * np.sin(turn)
             canvas.paint(canvas.cover(circle(dx, dy, 0.042)), (0.80, 0.50, 0.32))
+
+
+FIVE: tuple[Point, ...] = (
+    (0.05, -0.1),
+    (-0.04, -0.1),
+    (-0.045, -0.02),
+    (0.02, -0.03),
+    (0.05, 0.03),
+    (0.02, 0.09),
+    (-0.05, 0.09),
+)
+"""The digit as a line."""
+
+
+def _polyline(x: Plane, y: Plane, points: Sequence[Point], radius: float) -> Plane:
+    return union(segment(x, y, start, end, radius) for start, end in pairwise(points))
 
 
 def capsule(px: int, rng: Rng) -> Scene:
@@ -63,8 +82,8 @@ def capsule(px: int, rng: Rng) -> Scene:
     canvas.paint(body * canvas.cover(np.abs(x + 0.04) - 0.012), (0.45, 0.22, 0.12))
     canvas.shade(1.1 - 0.45 * np.clip(1 + distance / 0.36, 0, 1) ** 3 + 0.02 * canvas.noise(rng, 6), body)
     canvas.paint(0.55 * np.exp(-((segment(x, y, (-0.5, -0.18), (0.5, -0.18), 0) / 0.045) ** 2)), (1, 0.97, 0.92))
-    for dx in (0.2, 0.36, 0.52):
-        canvas.paint(canvas.cover(np.abs(ellipse(x - dx, y - 0.05, 0.05, 0.10)) - 0.014), (0.95, 0.88, 0.80))
+    zeros = np.minimum(*(np.abs(ellipse(x - dx, y - 0.05, 0.05, 0.10)) - 0.014 for dx in (0.36, 0.52)))
+    canvas.paint(canvas.cover(np.minimum(zeros, _polyline(x - 0.2, y - 0.05, FIVE, 0.014))), (0.95, 0.88, 0.80))
     return Scene(canvas, body, behind)
 
 
@@ -75,12 +94,12 @@ def hazelnut(px: int, rng: Rng) -> Scene:
     x, y = canvas.posed(rng, shift=0.06, angle=np.pi)
     size = rng.uniform(0.66, 0.72)
     radius, turn = np.hypot(x, y), np.arctan2(y, x)
-    distance = radius - size * (1 + 0.04 * np.cos(2 * turn) + 0.10 * np.exp(-((turn / 0.35) ** 2)))
+    distance = radius - size * (1 + 0.04 * np.cos(2 * turn) + 0.07 * np.exp(-((turn / 0.35) ** 2)))
     shell = canvas.cover(distance)
     canvas.paint(shell, (0.56, 0.34, 0.18))
     meridian = np.arctan2(y, size + 0.25 - x)
-    stripes = np.sin(34 * meridian + 0.9 * canvas.noise(rng, 7)) + 0.6 * np.sin(57 * meridian + rng.uniform(0, 6))
-    canvas.shade(1 + 0.09 * stripes + 0.06 * canvas.noise(rng, 40), shell)
+    stripes = np.sin(26 * meridian + 1.2 * canvas.noise(rng, 6)) + 0.6 * np.sin(47 * meridian + rng.uniform(0, 6))
+    canvas.shade(1 + 0.06 * stripes * (0.5 + radius) + 0.05 * canvas.noise(rng, 40), shell)
     cap = shell * np.clip(0.5 - 14 * (circle(x + size * 0.95, y, size * 0.55) + 0.02 * canvas.noise(rng, 14)), 0, 1)
     canvas.paint(0.85 * cap, (0.68, 0.54, 0.38))
     canvas.shade(1 + 0.10 * canvas.noise(rng, 50), cap)
@@ -103,7 +122,8 @@ def metal_nut(px: int, rng: Rng) -> Scene:
     canvas.shade(0.72, canvas.cover(np.abs(radius - 0.30) - 0.05) * metal)
     canvas.shade(1.30, canvas.cover(np.abs(radius - 0.52) - 0.025) * metal)
     canvas.shade(0.78, _edge(radius - outline) * metal)
-    return Scene(canvas, metal, behind)
+    flanges = [(0.66 * np.cos(at), 0.66 * np.sin(at)) for at in np.pi / 2 * (np.arange(4) + 0.65)]
+    return Scene(canvas, metal, behind, canvas.places(x, y, flanges))
 
 
 def _edge(distance: Plane) -> Plane:
@@ -129,5 +149,4 @@ def pill(px: int, rng: Rng) -> Scene:
 
 
 def _letter_f(x: Plane, y: Plane) -> Plane:
-    strokes = (((0, -0.2), (0, 0.2)), ((0, -0.2), (0.17, -0.2)), ((0, 0), (0.13, 0)))
-    return np.min([segment(x, y, start, end, 0.018) for start, end in strokes], axis=0)
+    return _polyline(x, y, ((0, 0.2), (0, 0), (0.13, 0), (0, 0), (0, -0.2), (0.17, -0.2)), 0.018)

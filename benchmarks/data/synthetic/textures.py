@@ -30,7 +30,7 @@ def grid(px: int, rng: Rng) -> Scene:
     first_on_top = (np.round(u) + np.round(v)) % 2 == 0
     for (opacity, tone), visible in ((first, True), (second, True), (first, first_on_top)):
         canvas.paint(opacity * visible, np.repeat(tone[..., None], 3, axis=2))
-    return Scene(canvas, np.maximum(first[0], second[0]), behind)
+    return Scene(canvas, np.ones_like(x), behind)
 
 
 def _wire(canvas: Canvas, u: Plane) -> tuple[Plane, Plane]:
@@ -57,8 +57,12 @@ def _ridges(field: Plane) -> Plane:
 def tile(px: int, rng: Rng) -> Scene:
     """Polished stone: light ground with flakes of three colours."""
     canvas = Canvas(px, (0.74, 0.72, 0.69))
-    canvas.shade(1 + 0.03 * canvas.noise(rng, 10))
-    for cells, level, colour in ((34, 0.75, (0.56, 0.53, 0.49)), (26, 1.25, (0.45, 0.36, 0.29)), (38, 1.3, (0.2, 0.2, 0.21))):
+    canvas.shade(1 + 0.015 * canvas.noise(rng, 10))
+    for cells, level, colour in (
+        (34, 0.7, (0.60, 0.58, 0.54)),
+        (26, 1.3, (0.55, 0.46, 0.38)),
+        (44, 1.7, (0.33, 0.32, 0.33)),
+    ):
         canvas.paint(np.clip(3 * (canvas.noise(rng, cells) - level), 0, 1), colour)
     return _surface(canvas, behind=(0.35, 0.34, 0.33))
 

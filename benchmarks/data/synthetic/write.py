@@ -40,7 +40,9 @@ class SyntheticSpec:
         for name, least in (("px", MIN_PX), ("train_good", 1), ("test_good", 1), ("per_defect", 1), ("seed", 0)):
             value = getattr(self, name)
             if value < least:
-                raise UserError(f"The synthetic dataset needs {name} of at least {least}, not {value}: set data.spec.{name}.")
+                raise UserError(
+                    f"The synthetic dataset needs {name} of at least {least}, not {value}: set data.spec.{name}."
+                )
 
     def key(self) -> str:
         """A folder name that is different for different images: `v1-128px-40-12-6-seed0`."""
