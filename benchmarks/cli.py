@@ -1,37 +1,20 @@
 """The command line. Thin: each command imports what it needs when it is called, so that `--help` is immediate."""
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from benchmarks.errors import UserError
+from benchmarks.cli_data import data
+from benchmarks.cli_errors import hydra_raises, told_to_the_user
 
-FULL_ERROR = "HYDRA_FULL_ERROR"
-
-
-@contextmanager
-def told_to_the_user() -> Iterator[None]:
-    """One message instead of a traceback, exit code 1; with HYDRA_FULL_ERROR=1 the traceback."""
-    try:
-        yield
-    except Exception as error:
-        if os.environ.get(FULL_ERROR) == "1":
-            raise
-        raise click.ClickException(_in_words(error)) from error
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    if isinstance(error, OSError):
-        place = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror or error}{place}. Finished runs are kept; mend this and give the same command again."
-    reasons = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
-    return "\n".join(reasons) + f"\n(set {FULL_ERROR}=1 for the traceback)"
+RESULTS = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that holds runs/.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -54,45 +37,26 @@ def main() -> None:
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 def run(overrides: tuple[str, ...]) -> None:
     """Run one method on one category, or sweep over lists with -m."""
-    from benchmarks import app
+    with told_to_the_user():
+        from benchmarks import app
 
-    sys.argv = ["defectbench run", *overrides]
-    with told_to_the_user(), _hydra_raises():
-        app.register_resolvers()
-        app.register_own_categories(overrides)
-        app.main()
-
-
-@contextmanager
-def _hydra_raises() -> Iterator[None]:
-    """Let Hydra raise what it would print, so that all errors are told in one way."""
-    before = os.environ.get(FULL_ERROR)
-    os.environ[FULL_ERROR] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop(FULL_ERROR)
-        if before is not None:
-            os.environ[FULL_ERROR] = before
+        sys.argv = ["defectbench run", *overrides]
+        with hydra_raises():
+            app.register_resolvers()
+            app.register_own_categories(overrides)
+            app.main()
 
 
 @main.command()
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds runs/.",
-)
+@RESULTS
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: RESULTS/report]")
 def report(results: Path, out: Path | None) -> None:
     """Rebuild leaderboard.csv and the tables from stored runs, and print them. Nothing is computed anew."""
     with told_to_the_user():
-        from rich.console import Console
-
         from benchmarks.report.build import build, show
+        from benchmarks.report.terminal import console
 
-        show(build(results, out or results / "report"), Console())
+        show(build(results, out or results / "report"), console())
 
 
 @main.group(name="list")
@@ -122,19 +86,14 @@ def categories(root: Path | None) -> None:
 
 
 @list_.command()
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds runs/.",
-)
+@RESULTS
 def runs(results: Path) -> None:
     """Stored runs, with their status and numbers."""
     with told_to_the_user():
-        from rich.console import Console
-
-        from benchmarks.report.terminal import runs_table
+        from benchmarks.report.terminal import console, runs_table
         from benchmarks.store.runs import RunStore
 
-        Console().print(runs_table(RunStore(results).records()))
+        console().print(runs_table(RunStore(results).records()))
+
+
+main.add_command(data)

@@ -1,11 +1,20 @@
 """Results in words, for the terminal."""
 
+import sys
 from collections.abc import Iterable
 
+from rich.console import Console
 from rich.table import Table
 
 from benchmarks.protocol.decision import Share
 from benchmarks.store.record import Record
+
+FILE_WIDTH = 140
+
+
+def console() -> Console:
+    """The terminal; a file or a pipe gets lines wide enough for a table."""
+    return Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
 
 
 def run_in_words(record: Record) -> str:

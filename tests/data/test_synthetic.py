@@ -70,9 +70,9 @@ def test_every_image_is_another_one(tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("category", "defect"), ALL_DEFECTS)
-@pytest.mark.parametrize("px", [32, 96])
+@pytest.mark.parametrize("px", [32, 64])
 def test_mask_is_where_the_defect_is(category: str, defect: str, px: int) -> None:
-    for entropy in range(3):
+    for entropy in range(2):
         bad, mask = render(category, px, np.random.SeedSequence(entropy), defect)
         good, no_mask = render(category, px, np.random.SeedSequence(entropy))
         assert SHARE[0] <= (mask > 0).mean() <= SHARE[1]
@@ -137,7 +137,7 @@ def test_key_tells_specs_apart() -> None:
     assert len({SyntheticSpec().key(), SyntheticSpec(px=64).key(), SyntheticSpec(seed=1).key()}) == 3
 
 
-@pytest.mark.parametrize("name", ["capsule", "pill", "zipper"])
+@pytest.mark.parametrize("name", ["capsule", "zipper"])
 def test_defects_can_be_found_but_not_by_brightness(tmp_path: Path, name: str) -> None:
     write_category(SyntheticSpec(px=96, train_good=20, test_good=15, per_defect=5), name, tmp_path)
     category = read_category(tmp_path, name)

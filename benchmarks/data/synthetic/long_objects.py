@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.data.synthetic.canvas import Canvas, Plane, Point, Rng, Scene, box, circle, segment
+from benchmarks.data.synthetic.canvas import Canvas, Plane, Point, Rng, Scene, box, circle, segment, union
 from benchmarks.data.synthetic.round_objects import SHIFT
 
 
@@ -43,14 +43,12 @@ def toothbrush(px: int, rng: Rng) -> Scene:
     behind = canvas.pixels.copy()
     tufts = [(column * 0.22, row * 0.185 - 0.1) for row in range(-3, 4) for column in (-1, 0, 1)]
     tufts += [(-0.11, -0.82), (0.11, -0.82)]
-    bristles = np.zeros_like(x)
-    for tuft in tufts:
-        shift = tuft + rng.normal(0, 0.006, 2)
-        distance = circle(x - shift[0], y - shift[1], 0.088)
-        canvas.paint(canvas.cover(distance), (0.16, 0.34, 0.70) if tuft[0] == 0 else (0.93, 0.94, 0.95))
-        canvas.shade(0.62 + 0.40 * np.clip(-distance / 0.06, 0, 1), canvas.cover(distance))
-        bristles = np.maximum(bristles, canvas.cover(distance))
-    canvas.shade(1 + 0.10 * canvas.noise(rng, 80), bristles)
+    uneven = rng.normal(0, 0.006, (len(tufts), 2))
+    distance = union(circle(x - u - du, y - v - dv, 0.088) for (u, v), (du, dv) in zip(tufts, uneven, strict=True))
+    bristles = canvas.cover(distance)
+    canvas.paint(bristles, (0.93, 0.94, 0.95))
+    canvas.paint(bristles * canvas.cover(np.abs(x) - 0.1), (0.16, 0.34, 0.70))
+    canvas.shade(0.62 + 0.40 * np.clip(-distance / 0.06, 0, 1) + 0.10 * canvas.noise(rng, 80), bristles)
     return Scene(canvas, canvas.cover(plate), behind, canvas.places(x, y, tufts))
 
 
@@ -92,10 +90,9 @@ def zipper(px: int, rng: Rng) -> Scene:
     canvas.paint(canvas.cover(0.80 - np.abs(x)), (0.86, 0.86, 0.86))
     canvas.shade(0.55, canvas.cover(np.abs(x) - 0.24))
     behind, teeth = canvas.pixels.copy(), _teeth()
-    for left, top in teeth:
-        distance = box(x - left, y - top, 0.13, 0.042, 0.02)
-        canvas.paint(canvas.cover(distance), (0.70, 0.70, 0.70))
-        canvas.shade(0.55 + 0.6 * np.clip(-distance / 0.04, 0, 1), canvas.cover(distance))
+    distance = union(box(x - u, y - v, 0.13, 0.034, 0.02) for u, v in teeth)
+    canvas.paint(canvas.cover(distance), (0.70, 0.70, 0.70))
+    canvas.shade(0.65 + 0.5 * np.clip(-distance / 0.034, 0, 1), canvas.cover(distance))
     inside = tuple(tooth for tooth in teeth if abs(tooth[1]) < 0.85)
     return Scene(canvas, canvas.cover(np.abs(x) - 0.78), behind, inside)
 

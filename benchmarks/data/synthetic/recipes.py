@@ -48,7 +48,7 @@ RECIPES: dict[str, Recipe] = {
         {
             "crack": partial(line, colour=BLACK, length=(0.6, 1.8), wander=0.6),
             "oil": partial(spot, colour=(0.28, 0.20, 0.08), size=(0.1, 0.25), strength=(0.35, 0.9)),
-            "gray_stroke": partial(line, colour=(0.20, 0.20, 0.21), strength=(0.35, 0.9), width=0.06, wander=0.2),
+            "gray_stroke": partial(line, colour=(0.08, 0.08, 0.10), length=(0.5, 1.4), width=0.035, wander=0.2),
         },
     ),
     "wood": Recipe(

@@ -52,7 +52,8 @@ def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
     sizes = np.bincount(labels.ravel())
     large = sizes >= 0.1 * sizes[1:].max(initial=1)
-    return np.logical_and(mask, large[labels])
+    kept: NDArray[np.bool_] = mask & large[labels]
+    return kept
 
 
 def _photograph(pixels: Pixels, rng: Rng, gray: bool) -> NDArray[np.uint8]:

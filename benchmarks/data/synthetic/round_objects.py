@@ -47,10 +47,10 @@ def cable(px: int, rng: Rng) -> Scene:
 def _strands(canvas: Canvas, rng: Rng, x: Plane, y: Plane) -> None:
     """Nineteen copper wires in a bundle: one, six and twelve around a centre."""
     twist = rng.uniform(-0.15, 0.15)
-    for ring, count in ((0.0, 1), (0.09, 6), (0.175, 12)):
-        for turn in twist + np.arange(count) * 2 * np.pi / count:
-            dx, dy = x - ring * np.cos(turn), y - ring * np.sin(turn)
-            canvas.paint(canvas.cover(circle(dx, dy, 0.042)), (0.80, 0.50, 0.32))
+    rings = ((0.0, 1), (0.09, 6), (0.175, 12))
+    centres = [(ring, twist + 2 * np.pi * step / count) for ring, count in rings for step in range(count)]
+    wires = union(circle(x - ring * np.cos(turn), y - ring * np.sin(turn), 0.042) for ring, turn in centres)
+    canvas.paint(canvas.cover(wires), (0.80, 0.50, 0.32))
 
 
 FIVE: tuple[Point, ...] = (

@@ -1,0 +1,76 @@
+"""`defectbench data`: check, fetch or draw a dataset."""
+
+from pathlib import Path
+
+import click
+
+from benchmarks.cli_errors import told_to_the_user
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.group()
+def data() -> None:
+    """Check a dataset, fetch MVTec AD, draw the built-in dataset."""
+
+
+@data.command()
+@click.argument("categories", nargs=-1)
+@click.option("--root", type=FOLDER, default=Path("data/mvtec_ad"), show_default=True, help="Folder that holds the categories.")
+def verify(categories: tuple[str, ...], root: Path) -> None:
+    """Decode every image below ROOT and compare each category with Table 1 of the paper.
+
+    Names CATEGORIES to check these only. A category that is not MVTec AD's is checked for its own order. Exit code 1 if
+    something is amiss; categories that are not there count only if they were named.
+    """
+    with told_to_the_user():
+        from rich.console import Console
+
+        from benchmarks.data.mvtec_ad import report_table, verify
+
+        reports = verify(root, categories or None)
+        Console().print(report_table(reports))
+        for report in reports:
+            for text in (*report.problems, *report.notes):
+                click.echo(f"{report.name}: {text}")
+    if any(report.status == "differs" or (categories and report.status == "missing") for report in reports):
+        raise SystemExit(1)
+
+
+@data.command()
+@click.option("--root", type=FOLDER, default=Path("data/mvtec_ad"), show_default=True, help="Where the categories go.")
+@click.option("--archive", type=FOLDER, help="An archive fetched by hand: unpack it, download nothing.")
+@click.option("--accept-licence", is_flag=True, help="Agree to the dataset's licence without being asked.")
+def download(root: Path, archive: Path | None, accept_licence: bool) -> None:
+    """Fetch MVTec AD (4.9 GiB) into ROOT: resumed after a cut, checked by its sha256, unpacked at once or not at all."""
+    with told_to_the_user():
+        from omegaconf import OmegaConf
+
+        from benchmarks.catalogue import CONF
+        from benchmarks.data.download import LICENCE_NOTE, download_archive, unpack
+
+        if archive is None:
+            click.echo(LICENCE_NOTE)
+            if not accept_licence:
+                click.confirm("Do you accept this licence?", abort=True)
+            source = OmegaConf.load(CONF / "data" / "mvtec_ad.yaml").download
+            archive = download_archive(source.sources, source.sha256, root.parent, source.file_name)
+        unpacked = unpack(archive, root)
+        click.echo(f"{len(unpacked)} categories unpacked to {root}. Check them: defectbench data verify --root {root}")
+
+
+@data.command()
+@click.option("--root", type=FOLDER, default=Path("data/synthetic"), show_default=True, help="Where the categories go.")
+@click.option("--px", default=128, show_default=True, help="Side of the images.")
+@click.option("--train-good", default=40, show_default=True, help="Good training images of a category.")
+@click.option("--test-good", default=12, show_default=True, help="Good test images of a category.")
+@click.option("--per-defect", default=6, show_default=True, help="Test images of each kind of defect.")
+@click.option("--seed", default=0, show_default=True, help="Decides all drawings.")
+def synthesize(root: Path, px: int, train_good: int, test_good: int, per_defect: int, seed: int) -> None:
+    """Draw the built-in dataset, fifteen categories in MVTec AD's layout. `defectbench run` does so by itself."""
+    with told_to_the_user():
+        from benchmarks.data.synthetic import SyntheticSpec, write_dataset
+
+        spec = SyntheticSpec(px, train_good, test_good, per_defect, seed)
+        folders = write_dataset(spec, root / spec.key())
+        click.echo(f"{len(folders)} categories in {root / spec.key()}")

@@ -1,0 +1,47 @@
+"""How the command line tells errors: one message, no traceback, exit code 1."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from benchmarks.errors import UserError
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+@contextmanager
+def told_to_the_user() -> Iterator[None]:
+    """One message instead of a traceback, exit code 1; with HYDRA_FULL_ERROR=1 the traceback."""
+    try:
+        yield
+    except (click.ClickException, click.Abort):
+        raise  # click tells these itself
+    except Exception as error:
+        if os.environ.get(FULL_ERROR) == "1":
+            raise
+        raise click.ClickException(_in_words(error)) from error
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror or error}{place}. Finished runs are kept; mend this and give the same command again."
+    reasons = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
+    return "\n".join(reasons) + f"\n(set {FULL_ERROR}=1 for the traceback)"
+
+
+@contextmanager
+def hydra_raises() -> Iterator[None]:
+    """Let Hydra raise what it would print, so that all errors are told in one way."""
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(FULL_ERROR)
+        if before is not None:
+            os.environ[FULL_ERROR] = before
