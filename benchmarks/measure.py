@@ -1,7 +1,9 @@
 """Fit a method to a category's good images, score its test images, decide: the benchmark's main line, top to bottom."""
 
+import logging
 import math
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import Category
 from benchmarks.data.masks import check_masks
+from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.decision import classified_correctly, threshold
 from benchmarks.protocol.image_metrics import image_auroc
@@ -23,6 +26,8 @@ from benchmarks.score import ScoreMaps, area_column
 from benchmarks.seeding import stream_seed
 from benchmarks.store.record import Result
 from methods.contract import Method
+
+log = logging.getLogger(__name__)
 
 
 def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
@@ -59,6 +64,19 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     return _result(config, category, scores, fit_seconds, method.facts()), scores.table()
 
 
+class TimeLeft(pl.Callback):
+    """Says after each epoch how long the training still takes: Lightning's bars know only the current epoch."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 1
+        left = timedelta(seconds=round((time.perf_counter() - self.start) / done * (epochs - done)))
+        if left:
+            log.info("epoch %d of %d, about %s left", done, epochs, left)
+
+
 def _data(config: DictConfig, category: Category) -> DefectData:
     return DefectData(
         category,
@@ -86,7 +104,7 @@ def _trainer(config: DictConfig, folder: Path, scores: ScoreMaps) -> pl.Trainer:
         **settings,
         max_epochs=config.method.train.get("epochs", 1),
         logger=logger,
-        callbacks=[scores],
+        callbacks=[scores, TimeLeft()],
         log_every_n_steps=1,
         default_root_dir=folder,
         enable_checkpointing=False,
@@ -98,7 +116,10 @@ def _trainer(config: DictConfig, folder: Path, scores: ScoreMaps) -> pl.Trainer:
 
 def _areas(protocol: DictConfig) -> list[float]:
     """The grid of areas to score, with the one that decides among them."""
-    return sorted({*protocol.area_grid, protocol.minimum_area})
+    areas = sorted({*protocol.area_grid, protocol.minimum_area})
+    if not 0 < areas[0] <= areas[-1] <= 1:
+        raise UserError(f"protocol.minimum_area and area_grid are shares of the image, above 0 and up to 1, not {areas}.")
+    return areas
 
 
 def _result(

@@ -16,7 +16,7 @@ from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile, read_category
 
-from benchmarks.data.synthetic import CATEGORIES, write_category
+from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
 from benchmarks.errors import UserError
 from benchmarks.files import write_text
 from benchmarks.measure import measure
@@ -42,6 +42,8 @@ def run(config: DictConfig) -> Record:
         NotApplicable: the method does not take this kind of category.
         UserError: the data or the configuration cannot be used, or the run failed; its folder then holds a record that says so.
     """
+    if not isinstance(config.seed, int):
+        raise UserError(f"seed={config.seed} is not a whole number.")
     cell = Cell(config.method.name, config.category.name, config.seed)
     if config.category.kind not in config.method.inputs:
         raise NotApplicable(
@@ -66,7 +68,7 @@ def _data_root(config: DictConfig) -> Path:
     root = Path(config.data.root)
     if "spec" not in config.data:
         return root
-    spec = hydra.utils.instantiate(config.data.spec)
+    spec: SyntheticSpec = hydra.utils.instantiate(config.data.spec)
     if config.category.name in CATEGORIES:
         write_category(spec, config.category.name, root / spec.key())
     return root / spec.key()

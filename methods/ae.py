@@ -135,4 +135,5 @@ class AutoencoderSSIM(Autoencoder):
         return self.error_map(images_BCHW, reconstructions_BCHW).mean()
 
     def error_map(self, images_BCHW: Tensor, reconstructions_BCHW: Tensor) -> Tensor:
-        return 1 - self.ssim(images_BCHW, reconstructions_BCHW).mean(dim=1)
+        similarity_BCHW: Tensor = self.ssim(images_BCHW, reconstructions_BCHW)
+        return 1 - similarity_BCHW.mean(dim=1)

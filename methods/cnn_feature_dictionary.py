@@ -9,6 +9,7 @@ Cost: no training; 100,000 training patches and then 15,625 patches of each 512 
 
 import faiss
 import torch
+from sklearn.cluster import kmeans_plusplus
 from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,7 +29,6 @@ class CNNFeatureDictionary(FittedMethod):
         variance: share that PCA keeps.
         entries: size of the dictionary.
         neighbours: how many nearest entries a score averages.
-        kmeans_restarts: runs of k-means, of which the best is kept.
     """
 
     mean_D: Tensor
@@ -46,12 +46,10 @@ class CNNFeatureDictionary(FittedMethod):
         variance: float,
         entries: int,
         neighbours: int,
-        kmeans_restarts: int,
     ) -> None:
         super().__init__()
         self.layer, self.patch, self.stride, self.patches = layer, patch, stride, patches
         self.variance, self.entries, self.neighbours = variance, entries, neighbours
-        self.kmeans_restarts = kmeans_restarts
         self.network = ResNetFeatures(weights, layer, patch_input)
         self.register_buffer("mean_D", torch.empty(0))
         self.register_buffer("components_KD", torch.empty(0, 0))
@@ -74,7 +72,7 @@ class CNNFeatureDictionary(FittedMethod):
         self.mean_D = torch.from_numpy(pca.mean_).to(features_ND)
         self.components_KD = torch.from_numpy(pca.components_).to(features_ND)
         projected_NK = self._project(features_ND)
-        centres_MK = kmeans(projected_NK, self.entries, self.kmeans_restarts)
+        centres_MK = kmeans(projected_NK, self.entries)
         self.dictionary_MK = projected_NK[nearest(centres_MK, projected_NK, 1)[:, 0]]
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
@@ -96,7 +94,8 @@ class CNNFeatureDictionary(FittedMethod):
 
     def _score(self, projected_NK: Tensor) -> Tensor:
         neighbours_NMK = self.dictionary_MK[nearest(projected_NK, self.dictionary_MK, self.neighbours)]
-        return torch.linalg.vector_norm(projected_NK[:, None] - neighbours_NMK, dim=2).mean(dim=1)
+        distances_NM: Tensor = torch.linalg.vector_norm(projected_NK[:, None] - neighbours_NMK, dim=2)
+        return distances_NM.mean(dim=1)
 
     def facts(self) -> dict[str, str | int | float]:
         return {
@@ -112,18 +111,22 @@ def random_corners(image_CHW: Tensor, patch: int, count: int) -> Tensor:
     return torch.stack([y_N, x_N], dim=1)
 
 
-def kmeans(points_NK: Tensor, centres: int, restarts: int) -> Tensor:
-    """Centres (centres, K) of k-means over all points, the best of several runs of faiss's 25 iterations."""
-    count, dimensions = points_NK.shape
+def kmeans(points_NK: Tensor, centres: int) -> Tensor:
+    """Centres (centres, K) of k-means over all points: 25 iterations of faiss from a k-means++ start.
+
+    The start is ours: faiss's own, random points, can leave a cluster without a centre and end far from the optimum.
+    """
+    points = points_NK.cpu().numpy()
+    seed = int(torch.randint(2**31 - 1, ()))
+    start_MK, _ = kmeans_plusplus(points, centres, random_state=seed)
     clustering = faiss.Kmeans(
-        dimensions,
+        points.shape[1],
         centres,
-        nredo=restarts,
-        seed=int(torch.randint(2**31 - 1, ())),
-        max_points_per_centroid=count,  # no limit: by default faiss silently drops all but 256 points per centre
+        seed=seed,
+        max_points_per_centroid=len(points),  # no limit: by default faiss silently drops all but 256 points per centre
         gpu=_faiss_on_gpu(points_NK),
     )
-    clustering.train(points_NK.cpu().numpy())
+    clustering.train(points, init_centroids=start_MK)
     return torch.from_numpy(clustering.centroids).to(points_NK)
 
 

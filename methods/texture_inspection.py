@@ -124,14 +124,14 @@ class TextureInspection(FittedMethod):
         Raises:
             MethodError: the coarsest level is smaller than a patch.
         """
-        levels = gray_pyramid(images_BCHW, len(self.mixtures))
-        if min(levels[-1].shape[2:]) < self.patch:
-            height, width = images_BCHW.shape[2:]
+        levels, (height, width) = len(self.mixtures), images_BCHW.shape[2:]
+        least = self.patch << (levels - 1)
+        if min(height, width) < least:
             raise MethodError(
-                f"Images of {height} x {width} px are too small for {len(levels)} pyramid levels of {self.patch} px patches: "
-                f"raise method.inputs.texture.px to {self.patch << (len(levels) - 1)} at least, or lower method.model.levels."
+                f"Images of {height} x {width} px are too small for {levels} pyramid levels of {self.patch} px patches: "
+                f"raise method.inputs.texture.px to {least} at least, or lower method.model.levels."
             )
-        return levels
+        return gray_pyramid(images_BCHW, levels)
 
     def facts(self) -> dict[str, str | int | float]:
         return {f"em_iterations_level_{level}": mixture.iterations_run for level, mixture in enumerate(self.mixtures)}
@@ -173,7 +173,7 @@ def adjacent_levels_agree(scores_LBHW: Tensor) -> Tensor:
 def _quantile(values: Tensor, share: float) -> float:
     """The smallest of the values that at least this share of them does not exceed."""
     rank = max(1, math.ceil(share * values.numel()))
-    return values.flatten().kthvalue(rank).values.item()
+    return values.flatten().sort().values[rank - 1].item()
 
 
 def _moments(maps: list[Tensor]) -> Tensor:

@@ -135,8 +135,8 @@ def test_report_and_lists_show_what_was_run(parts: Path) -> None:
         (["data.root=/no/such/folder"], "No folder /no/such/folder"),
         (["method=variation_model", "category.kind=texture"], "does not apply to parts"),
         (["protocol.validation_share=0.01"], "validation_share=0.01"),
-        (["seed=one"], "seed"),
-        (["protocol.minimum_area=2"], "minimum_area"),
+        (["seed=one"], "seed=one is not a whole number"),
+        (["protocol.minimum_area=2"], "are shares of the image"),
     ],
 )
 def test_bad_input_is_answered_in_words(parts: Path, overrides: list[str], message: str) -> None:

@@ -102,4 +102,5 @@ def _write(path: Path, images: Sequence[ImageFile], decoding: Decoding) -> None:
 def _decoded(images: Sequence[ImageFile], decoding: Decoding) -> Iterator[NDArray[np.uint8]]:
     """Decode in threads: Pillow lets go of the interpreter lock."""
     with ThreadPoolExecutor() as pool:
-        yield from tqdm(pool.map(decoding.read, images), "decoding images", len(images), leave=False, unit="image")
+        # disable=None: no bar where the output is no terminal
+        yield from tqdm(pool.map(decoding.read, images), "decoding images", len(images), leave=False, unit="image", disable=None)

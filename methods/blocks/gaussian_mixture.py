@@ -109,7 +109,8 @@ class GaussianMixture(nn.Module):
     def _whitening_of(self, covariances_KDD: Tensor) -> Tensor:
         eye_DD = torch.eye(covariances_KDD.shape[-1], dtype=covariances_KDD.dtype, device=covariances_KDD.device)
         cholesky_KDD = torch.linalg.cholesky(covariances_KDD + self.regularisation * eye_DD)
-        return torch.linalg.solve_triangular(cholesky_KDD, eye_DD, upper=False).mT
+        inverse_KDD: Tensor = torch.linalg.solve_triangular(cholesky_KDD, eye_DD, upper=False)
+        return inverse_KDD.mT
 
     def nll(self, samples_ND: Tensor) -> Tensor:
         """Negative log-likelihood of each sample, (N,), in nats."""

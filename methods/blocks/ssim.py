@@ -33,7 +33,9 @@ class SSIM(nn.Module):
         variance_a, variance_b = square_a - mean_a.square(), square_b - mean_b.square()
         covariance = product - mean_a * mean_b
         luminance = (2 * mean_a * mean_b + self.c1) / (mean_a.square() + mean_b.square() + self.c1)
-        return luminance * (2 * covariance + self.c2) / (variance_a + variance_b + self.c2)
+        structure = (2 * covariance + self.c2) / (variance_a + variance_b + self.c2)
+        similarity: Tensor = luminance * structure
+        return similarity
 
     def _blurred(self, maps: Tensor) -> Tensor:
         """Maps (..., H, W) convolved with the window."""

@@ -30,7 +30,6 @@ def build(**changes: object) -> CNNFeatureDictionary:
         "variance": 0.95,
         "entries": 5,
         "neighbours": 1,
-        "kmeans_restarts": 1,
     }
     return CNNFeatureDictionary(**(settings | changes))  # type: ignore[arg-type]
 
@@ -83,7 +82,7 @@ def test_kmeans_uses_all_points(points_NK: Tensor, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         cnn_feature_dictionary.faiss, "Kmeans", lambda *a, **kw: runs.append(faiss_kmeans(*a, **kw)) or runs[-1]
     )
-    centres_MK = kmeans(points_NK, 10, restarts=3)
+    centres_MK = kmeans(points_NK, 10)
     total = squared_distances(points_NK, centres_MK).sum().item()
     assert runs[0].obj[-1] == pytest.approx(total, rel=1e-3)
 
@@ -95,7 +94,7 @@ def test_kmeans_uses_all_points(points_NK: Tensor, monkeypatch: pytest.MonkeyPat
 
 def test_kmeans_is_as_good_as_scikit_learns(points_NK: Tensor) -> None:
     torch.manual_seed(0)
-    total = squared_distances(points_NK, kmeans(points_NK, 10, restarts=10)).sum().item()
+    total = squared_distances(points_NK, kmeans(points_NK, 10)).sum().item()
     reference = KMeans(10, n_init=5, random_state=0).fit(points_NK.numpy()).inertia_
     assert total == pytest.approx(reference, rel=0.02)
 

@@ -1,0 +1,179 @@
+"""MVTec AD: the facts of the paper's Table 1, and whether a folder on disk agrees with them. Any other category is checked for order."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.table import Table
+from scipy import ndimage
+from tqdm import tqdm
+
+from benchmarks.data.images import decode
+from benchmarks.data.index import Category, ImageFile, category_names, read_category
+from benchmarks.errors import UserError
+
+TABLE1 = Path(__file__).resolve().parents[2] / "results" / "paper" / "table1_dataset.csv"
+EIGHT_CONNECTED = np.ones((3, 3))  # defect regions are 8-connected: only so bottle has the paper's 68
+DEFECT = 128  # masks are 0 or 255; of users' gray masks the upper half counts
+
+
+@dataclass(frozen=True)
+class CategoryFacts:
+    """A row of Table 1. `side_px` is 0 and `grayscale` None where images differ."""
+
+    train_good: int
+    test_good: int
+    test_defective: int
+    defect_types: int
+    defect_regions: int
+    side_px: int
+    grayscale: bool | None
+
+
+@dataclass(frozen=True)
+class CategoryReport:
+    """What was found of one category. `problems` say what is wrong and what to do, `notes` what is only odd."""
+
+    name: str
+    expected: CategoryFacts | None
+    found: CategoryFacts | None = None
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> Literal["ok", "differs", "missing", "own"]:
+        """`own` is a category that is not MVTec AD's and in order."""
+        if self.found is None and not self.problems:
+            return "missing"
+        if self.problems:
+            return "differs"
+        return "ok" if self.expected else "own"
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What decoding one image and its mask told."""
+
+    size: tuple[int, int] = (0, 0)
+    grayscale: bool = False
+    regions: int = 0
+    problem: str = ""
+    note: str = ""
+
+
+def table1() -> dict[str, CategoryFacts]:
+    """The fifteen rows of Table 1, in the paper's order."""
+    with TABLE1.open(encoding="utf-8") as file:
+        return {row["category"]: _facts(row) for row in csv.DictReader(file)}
+
+
+def _facts(row: dict[str, str]) -> CategoryFacts:
+    numbers = {f.name: int(row[f.name]) for f in fields(CategoryFacts) if f.name != "grayscale"}
+    return CategoryFacts(**numbers, grayscale=row["grayscale"] == "true")
+
+
+def verify(root: Path, categories: Sequence[str] | None = None) -> list[CategoryReport]:
+    """Decode everything below `root` and compare it with Table 1.
+
+    Args:
+        categories: names to check; by default MVTec AD's fifteen if any of them is there, and whatever else is.
+
+    Raises:
+        UserError: `root` is not there, or holds no category.
+    """
+    published, present = table1(), category_names(root)
+    if categories is None:
+        if not present:
+            raise UserError(
+                f"{root} holds no category: a category is a folder with train/good in it. Name another with --root."
+            )
+        expected = [name for name in published if set(present) & published.keys()]
+        categories = [*expected, *(name for name in present if name not in published)]
+    return [_verify_category(root, name, published.get(name), present) for name in categories]
+
+
+def _verify_category(root: Path, name: str, expected: CategoryFacts | None, present: Sequence[str]) -> CategoryReport:
+    if expected and name not in present:
+        return CategoryReport(name, expected)
+    try:
+        category = read_category(root, name)
+    except UserError as error:
+        return CategoryReport(name, expected, problems=[str(error)])
+    decoded = _decode_all(category)
+    found = _found(category, decoded)
+    problems = [one.problem for one in decoded if one.problem] + [*_differences(found, expected)]
+    return CategoryReport(name, expected, found, problems, [one.note for one in decoded if one.note])
+
+
+def _decode_all(category: Category) -> list[_Decoded]:
+    images = [*category.train, *category.test]
+    with ThreadPoolExecutor() as pool:
+        return list(
+            tqdm(pool.map(_decode, images), category.name, len(images), unit="image", leave=False, disable=None)
+        )
+
+
+def _decode(image: ImageFile) -> _Decoded:
+    try:
+        pixels = decode(image.path)
+        mask = None if image.mask is None else decode(image.mask, "gray")[..., 0]
+    except UserError as error:
+        return _Decoded(problem=str(error))
+    height, width, channels = pixels.shape
+    known = {"size": (height, width), "grayscale": channels == 1}
+    if mask is None:
+        return _Decoded(**known)
+    if mask.shape != (height, width):
+        sizes = f"{mask.shape[1]} x {mask.shape[0]} pixels, its image {width} x {height}"
+        return _Decoded(**known, problem=f"{image.mask} has {sizes}: draw it at the image's size.")
+    _, regions = ndimage.label(mask >= DEFECT, structure=EIGHT_CONNECTED)
+    note = "" if regions else f"{image.mask} is empty: its image is defective, but has no region for pixel metrics."
+    return _Decoded(**known, regions=regions, note=note)
+
+
+def _found(category: Category, decoded: Sequence[_Decoded]) -> CategoryFacts:
+    defective = [image for image in category.test if image.is_defective]
+    sides = {side for one in decoded if not one.problem for side in one.size}
+    colours = {one.grayscale for one in decoded if not one.problem}
+    return CategoryFacts(
+        train_good=len(category.train),
+        test_good=len(category.test) - len(defective),
+        test_defective=len(defective),
+        defect_types=len({image.defect_type for image in defective}),
+        defect_regions=sum(one.regions for one in decoded),
+        side_px=sides.pop() if len(sides) == 1 else 0,
+        grayscale=colours.pop() if len(colours) == 1 else None,
+    )
+
+
+def _differences(found: CategoryFacts, expected: CategoryFacts | None) -> Iterator[str]:
+    """Each fact that is not Table 1's."""
+    if expected is None:
+        return
+    for fact in fields(CategoryFacts):
+        value, published = getattr(found, fact.name), getattr(expected, fact.name)
+        if value != published:
+            yield f"{fact.name} is {value}, in Table 1 {published}: files are missing, added or changed; fetch the category again."
+
+
+def report_table(reports: Sequence[CategoryReport]) -> Table:
+    """A row for each category; where a count is not Table 1's, both are shown."""
+    shown = Table()
+    for name in ("category", "status", "train", "test good", "defective", "types", "regions", "side px", "gray"):
+        shown.add_column(name, justify="left" if name in {"category", "status"} else "right")
+    for report in reports:
+        shown.add_row(report.name, report.status, *(_cell(report, fact.name) for fact in fields(CategoryFacts)))
+    return shown
+
+
+def _cell(report: CategoryReport, fact: str) -> str:
+    if report.found is None:
+        return ""
+    value = getattr(report.found, fact)
+    text = "mixed" if value is None or (fact == "side_px" and not value) else str(value)
+    published = None if report.expected is None else getattr(report.expected, fact)
+    return text if published in {None, value} else f"{text} not {published}"
