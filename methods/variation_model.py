@@ -17,7 +17,6 @@ from methods.blocks.shape_matching import ShapeMatcher
 from methods.contract import FittedMethod, MethodError
 
 GRAY_LEVELS = 255
-MIN_COVER = 0.5  # of the aligned images: pixels that fewer of them show have no statistics, and score 0 (ours)
 
 
 class VariationModel(FittedMethod):
@@ -25,6 +24,9 @@ class VariationModel(FittedMethod):
 
     Args:
         alignment: search range, `max_angle_deg` and `max_shift` (share of the image side).
+        min_score: similarity below which an image counts as not matched.
+        contrast: gradients up to this one, in gray levels per pixel, are no edges.
+        min_cover: share of the aligned images that must show a pixel; others have no statistics, and score 0.
         deviation_floor: least standard deviation, in gray levels.
     """
 
@@ -32,10 +34,17 @@ class VariationModel(FittedMethod):
     deviation_HW: Tensor
     support_HW: Tensor
 
-    def __init__(self, alignment: Mapping[str, Any], deviation_floor: float) -> None:
+    def __init__(
+        self,
+        alignment: Mapping[str, Any],
+        min_score: float,
+        contrast: float,
+        min_cover: float,
+        deviation_floor: float,
+    ) -> None:
         super().__init__()
-        self.matcher = ShapeMatcher(alignment["max_angle_deg"], alignment["max_shift"])
-        self.deviation_floor = deviation_floor
+        self.matcher = ShapeMatcher(alignment["max_angle_deg"], alignment["max_shift"], min_score, contrast)
+        self.min_cover, self.deviation_floor = min_cover, deviation_floor
         for name in ("mean_HW", "deviation_HW", "support_HW"):
             self.register_buffer(name, torch.empty(0, 0))
         self.unaligned = {"training": 0, "scored": 0}
@@ -73,7 +82,7 @@ class VariationModel(FittedMethod):
         variance_HW = (self._squares_HW / count_HW - mean_HW.square()).clamp(min=0)
         self.mean_HW = mean_HW.float()
         self.deviation_HW = variance_HW.sqrt().clamp(min=self.deviation_floor).float()
-        self.support_HW = self._count_HW >= MIN_COVER * images
+        self.support_HW = self._count_HW >= self.min_cover * images
         del self._count_HW, self._sum_HW, self._squares_HW
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:

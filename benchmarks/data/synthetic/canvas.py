@@ -97,4 +97,5 @@ def segment(x: Plane, y: Plane, start: Point, end: Point, radius: float) -> Plan
 
 
 def union(distances: Iterable[Plane]) -> Plane:
+    """Inside if inside any of the shapes."""
     return reduce(np.minimum, distances)

@@ -39,9 +39,14 @@ def hole(scene: Scene, rng: Rng, size: Range = (0.06, 0.14)) -> Pixels:
 
 
 def line(
-    scene: Scene, rng: Rng, colour: Colour, length: Range = (0.3, 1.0), width: float = 0.02, wander: float = 0.3,
+    scene: Scene,
+    rng: Rng,
+    colour: Colour,
+    length: Range = (0.3, 1.0),
+    width: float = 0.02,
+    wander: float = 0.3,
     strength: Range = (0.2, 0.9),
-) -> Pixels:  # fmt: skip
+) -> Pixels:
     """A line that gets thin towards its ends: scratch, crack, cut, thread. `wander` is the change of direction at each step."""
     opacity = _stroke(scene, rng, _size(rng, length), width * rng.uniform(0.8, 1.6), wander) * scene.surface
     return _blend(scene.canvas.pixels, opacity * rng.uniform(*strength), colour)

@@ -11,12 +11,13 @@ def screw(px: int, rng: Rng) -> Scene:
     canvas = Canvas(px, (0.82, 0.82, 0.82))
     behind = canvas.pixels.copy()
     x, y = canvas.posed(rng, shift=0.06, angle=np.pi)
-    half = _half_width(x, y)
+    phase = rng.uniform(-0.15, 0.15)  # the screw is turned about its axis
+    half = _half_width(x, y, phase)
     metal = canvas.cover(np.maximum(0.8 * (np.abs(y) - half), np.abs(x) - 0.84))
     canvas.paint(metal, (0.46, 0.46, 0.46))
     roundness = np.clip(np.abs(y) / np.maximum(half, 0.02), 0, 1)
     canvas.shade(1.35 - 0.85 * roundness**2 + 0.04 * canvas.noise(rng, 40), metal)
-    flank = np.sin(2 * np.pi * (x + 0.35 * y) / THREAD_PITCH)
+    flank = np.sin(2 * np.pi * ((x + 0.35 * y) / THREAD_PITCH + phase))
     canvas.shade(1 + 0.35 * flank, metal * canvas.cover(np.abs(x - 0.34) - 0.44))
     return Scene(canvas, metal, behind, canvas.places(x, y, ((-0.35, 0), (0, 0), (0.35, 0), (0.7, 0))))
 
@@ -24,17 +25,17 @@ def screw(px: int, rng: Rng) -> Scene:
 THREAD_PITCH = 0.105
 
 
-def _half_width(x: Plane, y: Plane) -> Plane:
+def _half_width(x: Plane, y: Plane, phase: float) -> Plane:
     """Half the screw's width at each place of its axis; the thread's two sides are half a pitch apart."""
     head = np.interp(x, [-0.84, -0.78, -0.62], [0.28, 0.28, 0.10])
     core = np.interp(x, [0.55, 0.84], [0.095, 0.012])
-    crest = np.abs(2 * ((x / THREAD_PITCH + 0.5 * (y > 0)) % 1) - 1)
+    crest = np.abs(2 * ((x / THREAD_PITCH + phase + 0.5 * (y > 0)) % 1) - 1)
     depth = np.interp(x, [-0.16, -0.08, 0.60, 0.80], [0, 0.06, 0.06, 0.01])
     return np.where(x < -0.6, head, core + depth * crest)
 
 
 def toothbrush(px: int, rng: Rng) -> Scene:
-    """The head of a toothbrush from the front: rows of coloured tufts on a white plate."""
+    """The head of a toothbrush from the front: rows of white and blue tufts on a plate."""
     canvas = Canvas(px, (0.12, 0.12, 0.13))
     x, y = canvas.posed(rng, SHIFT, angle=0.02)
     plate = np.minimum(box(x, y + 0.08, 0.46, 0.84, 0.42), box(x, y - 0.9, 0.16, 0.4, 0.1))
@@ -47,7 +48,7 @@ def toothbrush(px: int, rng: Rng) -> Scene:
     distance = union(circle(x - u - du, y - v - dv, 0.088) for (u, v), (du, dv) in zip(tufts, uneven, strict=True))
     bristles = canvas.cover(distance)
     canvas.paint(bristles, (0.93, 0.94, 0.95))
-    canvas.paint(bristles * canvas.cover(np.abs(x) - 0.1), (0.16, 0.34, 0.70))
+    canvas.paint(bristles * canvas.cover(np.maximum(np.abs(x) - 0.1, -0.74 - y)), (0.16, 0.34, 0.70))
     canvas.shade(0.62 + 0.40 * np.clip(-distance / 0.06, 0, 1) + 0.10 * canvas.noise(rng, 80), bristles)
     return Scene(canvas, canvas.cover(plate), behind, canvas.places(x, y, tufts))
 

@@ -48,7 +48,9 @@ RECIPES: dict[str, Recipe] = {
         {
             "crack": partial(line, colour=BLACK, length=(0.6, 1.8), wander=0.6),
             "oil": partial(spot, colour=(0.28, 0.20, 0.08), size=(0.1, 0.25), strength=(0.35, 0.9)),
-            "gray_stroke": partial(line, colour=(0.08, 0.08, 0.10), length=(0.5, 1.4), width=0.035, wander=0.2),
+            "gray_stroke": partial(
+                line, colour=(0.08, 0.08, 0.10), strength=(0.5, 0.95), length=(0.5, 1.4), width=0.04, wander=0.2
+            ),
         },
     ),
     "wood": Recipe(
@@ -109,9 +111,9 @@ RECIPES: dict[str, Recipe] = {
     "screw": Recipe(
         long_objects.screw,
         {
-            "bent": partial(bent, size=(0.15, 0.25)),
-            "rust": partial(spot, colour=BLACK, size=(0.05, 0.12)),
-            "scratch": partial(line, colour=WHITE, length=(0.2, 0.5)),
+            "bent": partial(bent, size=(0.14, 0.24), push=(0.2, 0.45)),
+            "rust": partial(spot, colour=BLACK, size=(0.05, 0.12), strength=(0.15, 0.6)),
+            "scratch": partial(line, colour=WHITE, length=(0.2, 0.5), strength=(0.15, 0.6)),
         },
         gray=True,
     ),
