@@ -128,7 +128,7 @@ class AnoGAN(Method):
             self._update(adam_g, self.generator, g_loss)
         self._last_losses = torch.stack([d_loss, g_loss]).detach()
         self.log_dict({"d_loss": d_loss, "g_loss": g_loss}, prog_bar=True, on_step=False, on_epoch=True)
-        if batch_idx == 0:  # a full batch
+        if batch_idx == 0:
             self.training_diversity = _diversity(batch)
 
     def discriminator_loss(self, real_BCHW: Tensor, z_BD: Tensor) -> Tensor:
@@ -158,9 +158,9 @@ class AnoGAN(Method):
             experiment.add_images("generated", self.generated(self.shown_z_ND), self.current_epoch)
 
     def facts(self) -> dict[str, str | int | float]:
-        """How much generated and training images vary: standard deviation of a pixel's value over 64 generated images (over the
-        first training batch), averaged over pixels and channels, in [0, 0.5]. A generator that has collapsed makes much the
-        same image from any latent vector: its value lies far below that of the training images.
+        """How much generated and training images vary: the standard deviation of a pixel's value over images, averaged over pixels
+        and channels, in [0, 0.5]; over 64 generated images, and over the first batch of the last epoch. A generator that has
+        collapsed makes much the same image from any latent vector: its value lies far below that of the training images.
         """
         return {
             "generated_diversity": _diversity(self.generated(self.shown_z_ND)).item(),

@@ -1,4 +1,4 @@
-"""Fetching and unpacking the official archive of MVTec AD: resumed after a cut, checked by its hash, in place at once or not at all."""
+"""Fetching and unpacking the official archive of MVTec AD: resumed after a cut, checked by its hash, all or nothing."""
 
 import logging
 import lzma
@@ -28,9 +28,10 @@ The images come from MVTec's own server; this project never redistributes them."
 PAGE = "https://www.mvtec.com/company/research/datasets/mvtec-ad"
 TIMEOUT = (10, 60)
 """Seconds to connect, and to wait for the next bytes."""
-CHUNK = 1 << 20
+CHUNK = 1 << 16
+"""Bytes; no more than this is lost at a cut."""
 UNPACKING = ".unpacking"
-PAPERS = ("license.txt", "readme.txt")
+TEXTS = ("license.txt", "readme.txt")
 """Files that may lie beside the categories in an archive."""
 
 log = logging.getLogger("benchmarks")
@@ -136,7 +137,7 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"The disk of {folder.resolve()} has {_gib(free)} free, {_gib(needed)} are needed for the archive and what is in it. "
+            f"The disk of {folder.resolve()} has {_gib(free)} free, {_gib(needed)} are needed. "
             "Make room, or choose another place with --root."
         )
 
@@ -203,7 +204,7 @@ def unpack(archive: Path, root: Path, progress: bool = True) -> list[str]:
     present = {path.name for path in root.iterdir()}
     try:
         kept = _extract(archive, temporary, present, progress) & present
-        for name in sorted(kept.difference(PAPERS)):
+        for name in sorted(kept.difference(TEXTS)):
             log.warning("%s is there already and was left as it is.", root / name)
         return _move(archive, temporary, root, nothing_kept=not kept)
     finally:
@@ -216,8 +217,8 @@ def _extract(archive: Path, temporary: Path, present: Set[str], progress: bool) 
     try:
         with (
             archive.open("rb") as file,
-            tqdm.wrapattr(file, "read", archive.stat().st_size, desc=archive.name, disable=not progress) as counted,
-            lzma.open(counted) as decompressed,
+            tqdm(total=archive.stat().st_size, unit="B", unit_scale=True, desc="unpack", disable=not progress) as bar,
+            lzma.open(file) as decompressed,
             tarfile.open(fileobj=decompressed, mode="r|", bufsize=CHUNK) as tar,
         ):
             for member in tar:
@@ -225,6 +226,7 @@ def _extract(archive: Path, temporary: Path, present: Set[str], progress: bool) 
                 tops.update(top)
                 if present.isdisjoint(top):
                     tar.extract(member, temporary, filter="data")
+                bar.update(file.tell() - bar.n)
             while decompressed.read(CHUNK):  # to the end, where the last checksum is
                 pass
     except tarfile.FilterError as error:
@@ -241,7 +243,7 @@ def _move(archive: Path, temporary: Path, root: Path, nothing_kept: bool) -> lis
     names = category_names(temporary)
     if not names and nothing_kept:
         raise UserError(f"{archive} holds no category (a folder with train/good). Fetch the archive from {PAGE}.")
-    papers = [name for name in PAPERS if (temporary / name).is_file()]
+    papers = [name for name in TEXTS if (temporary / name).is_file()]
     for name in [*papers, *names]:
         (temporary / name).rename(root / name)
     return names

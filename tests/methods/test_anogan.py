@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from methods.anogan import AnoGAN, LatentSearch
-from methods.blocks.dcgan import Discriminator, generator
+from methods.blocks.dcgan import Discriminator, RowwiseLinear, generator
 from methods.contract import MethodError
 
 PX = 32
@@ -120,6 +120,14 @@ def test_layers_are_tensorflows_same_padding_seen_in_a_mirror() -> None:
 
 def mirror(x: torch.Tensor) -> torch.Tensor:
     return x.flip(-1, -2)
+
+
+def test_a_row_by_itself_is_the_same_bit_for_bit_as_among_others() -> None:
+    layer, rows = RowwiseLinear(64, 4096), torch.rand(7, 64)
+    trained = layer(rows)
+    together = layer.eval()(rows)
+    torch.testing.assert_close(together, trained)
+    assert all(torch.equal(together[first : first + 2], layer(rows[first : first + 2])) for first in range(6))
 
 
 def test_an_input_that_cannot_be_doubled_into_is_refused() -> None:

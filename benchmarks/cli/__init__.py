@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.cli_data import data
-from benchmarks.cli_errors import hydra_raises, told_to_the_user
+from benchmarks.cli.data import data
+from benchmarks.cli.errors import hydra_raises, told_to_the_user
 
 RESULTS = click.option(
     "--results",

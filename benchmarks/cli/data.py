@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.cli_errors import told_to_the_user
+from benchmarks.cli.errors import told_to_the_user
 
 FOLDER = click.Path(path_type=Path)
 
