@@ -6,6 +6,7 @@ former used (LeeDoYup/AnoGAN-tf). For every image a latent vector is searched by
 both networks; here for a whole batch at once. Inside, images are in [-1, 1], as the generator's tanh makes them.
 """
 
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +53,8 @@ class LatentSearch:
         features = discriminator.features(images_NCHW).detach()
         z_ND = start_ND.clone().requires_grad_()
         adam = Adam([z_ND], self.learning_rate, betas=(self.beta1, BETA2))
-        for _ in tqdm(range(self.steps), desc="latent search", leave=False, disable=None):
+        terminal = sys.__stderr__  # sys.stderr is captured by Lightning's own progress bar
+        for _ in tqdm(range(self.steps), "latent search", leave=False, disable=None, file=terminal):
             adam.zero_grad()
             loss_N = self.loss(generator, discriminator, images_NCHW, features, z_ND)
             loss_N.sum().backward(inputs=[z_ND])  # type: ignore[no-untyped-call]  # no gradients of weights
