@@ -118,7 +118,9 @@ def _areas(protocol: DictConfig) -> list[float]:
     """The grid of areas to score, with the one that decides among them."""
     areas = sorted({*protocol.area_grid, protocol.minimum_area})
     if not 0 < areas[0] <= areas[-1] <= 1:
-        raise UserError(f"protocol.minimum_area and area_grid are shares of the image, above 0 and up to 1, not {areas}.")
+        raise UserError(
+            f"protocol.minimum_area and area_grid are shares of the image, above 0 and up to 1, not {areas}."
+        )
     return areas
 
 

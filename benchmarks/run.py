@@ -15,7 +15,6 @@ from benchmarks import provenance
 from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile, read_category
-
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
 from benchmarks.errors import UserError
 from benchmarks.files import write_text

@@ -44,7 +44,9 @@ def save(path: Path, pixels: np.ndarray) -> Path:
 def tree(tmp_path: Path) -> Callable[..., Path]:
     """Makes `<tmp>/data/<name>` in the MVTec AD layout from noise images; returns the root."""
 
-    def make(name: str = "parts", train: int = 10, good: int = 3, bad: int = 3, masks: bool = True, px: int = 24) -> Path:
+    def make(
+        name: str = "parts", train: int = 10, good: int = 3, bad: int = 3, masks: bool = True, px: int = 24
+    ) -> Path:
         folder = tmp_path / "data" / name
         for index in range(train):
             save(folder / "train" / "good" / f"{index:03}.png", noise(index, px, px))

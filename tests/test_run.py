@@ -147,7 +147,12 @@ def test_bad_input_is_answered_in_words(parts: Path, overrides: list[str], messa
 
 def test_without_masks_the_table_says_so(tree: Callable[..., Path]) -> None:
     root = tree(masks=False, px=96)
-    assert run(root, "method.train.images=null", "category.alignment.max_shift=0", "category.alignment.max_angle_deg=0").exit_code == 0
+    assert (
+        run(
+            root, "method.train.images=null", "category.alignment.max_shift=0", "category.alignment.max_angle_deg=0"
+        ).exit_code
+        == 0
+    )
     report = defectbench("report", "--results", str(root.parent / "results"))
     assert "without masks" in " ".join(report.output.split())
 
@@ -167,7 +172,9 @@ def test_no_write_permission_is_told(parts: Path) -> None:
 def test_a_killed_sweep_goes_on_where_it_stopped(parts: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "run", "-m", *FAST, *places(parts), "seed=0,1,2,3,4,5"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while not (folder(parts, 1) / "run.json").exists():
         assert time.monotonic() < deadline and process.poll() is None

@@ -103,4 +103,6 @@ def _decoded(images: Sequence[ImageFile], decoding: Decoding) -> Iterator[NDArra
     """Decode in threads: Pillow lets go of the interpreter lock."""
     with ThreadPoolExecutor() as pool:
         # disable=None: no bar where the output is no terminal
-        yield from tqdm(pool.map(decoding.read, images), "decoding images", len(images), leave=False, unit="image", disable=None)
+        yield from tqdm(
+            pool.map(decoding.read, images), "decoding images", len(images), leave=False, unit="image", disable=None
+        )

@@ -195,6 +195,8 @@ def unpack(archive: Path, root: Path, progress: bool = True) -> list[str]:
     Raises:
         UserError: no such file, a damaged or unsafe archive, one without categories, or too little room on the disk.
     """
+    if not hasattr(tarfile, "data_filter"):
+        raise UserError("Unpacking safely needs Python 3.11.4 or later: update Python, or unpack the archive by hand.")
     if not archive.is_file():
         raise UserError(f"No file {archive}. Give the archive that was fetched from {PAGE}.")
     root.mkdir(parents=True, exist_ok=True)

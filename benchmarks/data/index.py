@@ -69,8 +69,8 @@ def read_category(root: Path, name: str) -> Category:
             f"{folder / 'train' / GOOD} holds no image: every method is fitted to good training images there."
         )
     test: list[ImageFile] = []
-    for type_folder in _defect_type_folders(folder):
-        test += _with_masks(folder, type_folder)
+    for defect_type in _defect_types(folder):
+        test += _test_images(folder, defect_type)
     if not test:
         raise UserError(
             f"{folder / 'test'} holds no image: put good ones into test/good, defective ones into test/<defect>."
@@ -88,9 +88,10 @@ def _category_folder(root: Path, name: str) -> Path:
     return root / name
 
 
-def _defect_type_folders(folder: Path) -> list[Path]:
-    test = folder / "test"
-    return sorted(sub for sub in test.iterdir() if sub.is_dir()) if test.is_dir() else []
+def _defect_types(folder: Path) -> list[str]:
+    """Of images or of masks: masks without images are a mistake that must not go unnoticed."""
+    parents = [folder / "test", folder / "ground_truth"]
+    return sorted({sub.name for parent in parents if parent.is_dir() for sub in parent.iterdir() if sub.is_dir()})
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -104,9 +105,11 @@ def _image_files(category: Path, folder: Path) -> list[ImageFile]:
     return [ImageFile(path, path.relative_to(category).as_posix()) for path in _paths(folder)]
 
 
-def _with_masks(category: Path, type_folder: Path) -> list[ImageFile]:
-    defect_type = type_folder.name
-    mask_folder = category / "ground_truth" / defect_type
+def _test_images(category: Path, defect_type: str) -> list[ImageFile]:
+    """The test images of one type, those of defects with their masks."""
+    type_folder, mask_folder = category / "test" / defect_type, category / "ground_truth" / defect_type
+    if defect_type == GOOD:
+        return _image_files(category, type_folder)
     masks = {path.stem.removesuffix("_mask"): path for path in _paths(mask_folder)}
     images = [
         ImageFile(path, path.relative_to(category).as_posix(), defect_type, masks.get(path.stem))

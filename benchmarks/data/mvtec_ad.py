@@ -1,4 +1,4 @@
-"""MVTec AD: the facts of the paper's Table 1, and whether a folder on disk agrees with them. Any other category is checked for order."""
+"""MVTec AD: the facts of the paper's Table 1, and whether a folder agrees with them. Other categories are checked for order."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -86,19 +86,21 @@ def verify(root: Path, categories: Sequence[str] | None = None) -> list[Category
         UserError: `root` is not there, or holds no category.
     """
     published, present = table1(), category_names(root)
-    if categories is None:
-        if not present:
-            raise UserError(
-                f"{root} holds no category: a category is a folder with train/good in it. Name another with --root."
-            )
-        expected = [name for name in published if set(present) & published.keys()]
-        categories = [*expected, *(name for name in present if name not in published)]
-    return [_verify_category(root, name, published.get(name), present) for name in categories]
+    if categories is not None:
+        return [_verify_category(root, name, published.get(name)) for name in categories]
+    if not present:
+        raise UserError(
+            f"{root} holds no category: a category is a folder with train/good in it. Name another with --root."
+        )
+    expected = published if published.keys() & set(present) else {}
+    names = [*expected, *(name for name in present if name not in published)]
+    return [
+        _verify_category(root, name, expected.get(name)) if name in present else CategoryReport(name, expected[name])
+        for name in names
+    ]
 
 
-def _verify_category(root: Path, name: str, expected: CategoryFacts | None, present: Sequence[str]) -> CategoryReport:
-    if expected and name not in present:
-        return CategoryReport(name, expected)
+def _verify_category(root: Path, name: str, expected: CategoryFacts | None) -> CategoryReport:
     try:
         category = read_category(root, name)
     except UserError as error:
@@ -106,7 +108,10 @@ def _verify_category(root: Path, name: str, expected: CategoryFacts | None, pres
     decoded = _decode_all(category)
     found = _found(category, decoded)
     problems = [one.problem for one in decoded if one.problem] + [*_differences(found, expected)]
-    return CategoryReport(name, expected, found, problems, [one.note for one in decoded if one.note])
+    notes = [one.note for one in decoded if one.note]
+    if not category.has_masks:
+        notes.append(f"{category.root} has no masks in ground_truth: there will be no pixel metrics.")
+    return CategoryReport(name, expected, found, problems, notes)
 
 
 def _decode_all(category: Category) -> list[_Decoded]:

@@ -21,8 +21,9 @@ def split(train: Sequence[T], validation_share: float, seed: int) -> tuple[list[
     held_out = round(validation_share * len(train))
     if not 1 <= held_out < len(train):
         raise UserError(
-            f"{len(train)} good training image(s) with protocol.validation_share={validation_share} leave "
-            f"{len(train) - held_out} to fit to and {held_out} for the threshold; both need at least one. Add good images to train/good or change the share."
+            f"{len(train)} good training image(s) and protocol.validation_share={validation_share} leave "
+            f"{len(train) - held_out} to fit to and {held_out} for the threshold; both need at least one. "
+            "Add good images to train/good or change the share."
         )
     chosen = set(stream(seed, "split").permutation(len(train))[:held_out].tolist())
     fit_part = [image for index, image in enumerate(train) if index not in chosen]

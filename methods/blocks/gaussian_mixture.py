@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 CHUNK = {"cpu": 1024}  # samples worked on at once: what stays in a CPU's cache ...
-LARGE_CHUNK = 1 << 17  # ... and what fills a GPU within 300 MB
+LARGE_CHUNK = 1 << 17  # ... and what fills a GPU, in less than 1 GB
 TINY = 10 * torch.finfo(torch.float64).eps  # keeps a component that lost all samples from dividing by zero
 
 

@@ -26,7 +26,9 @@ def slow_view(image_HWC: np.ndarray, turn: np.ndarray, centre: np.ndarray, size:
     ys, xs = np.mgrid[:size, :size] - (size - 1) / 2
     source_x = centre[0] + turn[0, 0] * xs + turn[0, 1] * ys
     source_y = centre[1] + turn[1, 0] * xs + turn[1, 1] * ys
-    channels = [map_coordinates(c / 255.0, [source_y, source_x], order=1, mode="nearest") for c in np.moveaxis(image_HWC, -1, 0)]
+    channels = [
+        map_coordinates(c / 255.0, [source_y, source_x], order=1, mode="nearest") for c in np.moveaxis(image_HWC, -1, 0)
+    ]
     return np.stack(channels)
 
 

@@ -29,7 +29,9 @@ def test_cached_pixels_equal_decoded_ones(tree: Callable[..., Path], tmp_path: P
     assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 1
 
 
-def test_second_load_decodes_nothing(tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_load_decodes_nothing(
+    tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tree()
     load(root, tmp_path / "cache")
     monkeypatch.setattr(cache, "_decoded", lambda *_: pytest.fail("decoded again"))

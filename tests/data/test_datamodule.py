@@ -77,7 +77,9 @@ def test_the_seed_decides_everything(tree: Callable[..., Path]) -> None:
     assert not torch.equal(training_batches(same)[0], training_batches(other)[0])
 
 
-def test_no_test_file_is_opened_before_the_test_loader(tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_test_file_is_opened_before_the_test_loader(
+    tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, opened = tree(), []
     for module_, name in ((builtins, "open"), (io, "open"), (Image, "open")):
         original = getattr(module_, name)

@@ -38,6 +38,9 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[Request] = []
 
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up on a useless answer is expected."""
+
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{path}"
 

@@ -18,7 +18,9 @@ def l2(channels: int = 3, px: int = 128, **changes: float) -> AutoencoderL2:
     return AutoencoderL2(channels=channels, px=px, **ARCHITECTURE | changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("channels", "px", "parameters"), [(1, 128, 1_048_549), (1, 256, 1_081_381), (3, 256, 1_083_431)])
+@pytest.mark.parametrize(
+    ("channels", "px", "parameters"), [(1, 128, 1_048_549), (1, 256, 1_081_381), (3, 256, 1_083_431)]
+)
 def test_parameter_counts_of_the_protocol(channels: int, px: int, parameters: int) -> None:
     assert sum(p.numel() for p in l2(channels, px).parameters()) == parameters
 

@@ -22,7 +22,11 @@ def config_of(name: str) -> Any:
     """The method's own configuration, for the first kind of category that it takes, at a small size."""
     inputs = compose(f"method={name}").method.inputs
     kind = next(iter(inputs))
-    overrides = [f"method={name}", f"category={'wood' if kind == 'texture' else 'bottle'}", f"method.inputs.{kind}.px={PX}"]
+    overrides = [
+        f"method={name}",
+        f"category={'wood' if kind == 'texture' else 'bottle'}",
+        f"method.inputs.{kind}.px={PX}",
+    ]
     config = compose(*TINY[:1], *overrides)
     channels = 1 if inputs[kind].colour == "gray" else 3
     offline = {"method": {"weights": "random"}} if "weights" in config.method else {}
@@ -45,7 +49,10 @@ def fitted(config: Any) -> Method:
         enable_model_summary=False, num_sanity_val_steps=0,
     )  # fmt: skip
     train = _shaped(images(config.channels), config)
-    loaders = [DataLoader(train, batch_size=3, collate_fn=torch.stack), DataLoader(train[:2], 2, collate_fn=torch.stack)]
+    loaders = [
+        DataLoader(train, batch_size=3, collate_fn=torch.stack),
+        DataLoader(train[:2], 2, collate_fn=torch.stack),
+    ]
     trainer.fit(method, *loaders)
     return method.eval()
 
@@ -87,6 +94,12 @@ def test_every_value_in_the_yaml_is_marked_and_the_file_says_what_it_reproduces(
 
     lines = (CONF / "method" / f"{name}.yaml").read_text().splitlines()
     assert lines[0].startswith("#") and any("Cost" in line for line in lines[:4])
-    numbers = [line for line in lines if ":" in line and not line.startswith("#") and any(c.isdigit() for c in line.split("#")[0])]
-    unmarked = [line for line in numbers if not any(mark in line for mark in ("stated", "code", "ours", "title", "name:"))]
+    numbers = [
+        line
+        for line in lines
+        if ":" in line and not line.startswith("#") and any(c.isdigit() for c in line.split("#")[0])
+    ]
+    unmarked = [
+        line for line in numbers if not any(mark in line for mark in ("stated", "code", "ours", "title", "name:"))
+    ]
     assert unmarked == []

@@ -53,7 +53,7 @@ def test_absent_cells_differ_by_their_reason() -> None:
     cells = table2(leaderboard(records()), failed={("mine", "wood")}).cells
     assert cells.loc[("texture", "wood", "good"), "variation_model"] == "-"  # a dash in the paper
     assert cells.loc[("texture", "wood", "good"), "mine"] == "failed"
-    missing = table2(leaderboard(records()[1:] + [cell("variation_model", "pill", "object")])).cells
+    missing = table2(leaderboard([*records()[1:], cell("variation_model", "pill", "object")])).cells
     assert missing.loc[("object", "bottle", "good"), "variation_model"] == ""
 
 
@@ -87,7 +87,7 @@ def test_report_writes_and_shows_everything(tmp_path: Path) -> None:
 
 
 def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="No finished run in .*defectbench run"):
+    with pytest.raises(UserError, match=r"No finished run in .*defectbench run"):
         build(tmp_path, tmp_path / "out")
 
 

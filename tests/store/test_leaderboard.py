@@ -46,13 +46,17 @@ def test_columns_are_the_documented_ones_and_failed_runs_make_no_row() -> None:
 
 def test_budgets_and_datasets_are_rows_of_their_own() -> None:
     rows = leaderboard([RECORD, replace(RECORD, budget="smoke"), replace(RECORD, dataset="synthetic")])
-    assert rows[["dataset", "budget"]].to_numpy().tolist() == [["mvtec_ad", "short"], ["mvtec_ad", "smoke"], ["synthetic", "short"]]  # fmt: skip
+    found = rows[["dataset", "budget"]].to_numpy().tolist()
+    assert found == [["mvtec_ad", "short"], ["mvtec_ad", "smoke"], ["synthetic", "short"]]
 
 
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (replace(RECORD, seed=1, identity=RECORD.identity | {"config": {"seed": 1, "latent": 50}}), "latent None -> 50"),
+        (
+            replace(RECORD, seed=1, identity=RECORD.identity | {"config": {"seed": 1, "latent": 50}}),
+            "latent None -> 50",
+        ),
         (replace(RECORD, seed=1, identity=RECORD.identity | {"config": {"seed": 1}, "train_data": "x"}), "train_data"),
         (replace(RECORD, seed=1, identity=RECORD.identity | {"config": {"seed": 1}}, test_data="x"), "test_data"),
     ],
