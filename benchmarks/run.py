@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import provenance
 from benchmarks.data.cache import memo_of
-from benchmarks.data.fingerprint import fingerprint
+from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.index import Category, ImageFile, read_category
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
 from benchmarks.errors import UserError
@@ -76,8 +76,12 @@ def _data_root(config: DictConfig) -> Path:
 def _identity(config: DictConfig, category: Category) -> Identity:
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     method_module = config.method.model._target_.rpartition(".")[0]
+    deciding = {key: resolved[key] for key in DECIDING}
+    weights = Path(str(config.method.get("weights", "")))
+    if weights.is_file():  # the content decides, not the name
+        deciding["weights_content"] = hash_of(weights)
     return Identity(
-        config={key: resolved[key] for key in DECIDING},
+        config=deciding,
         train_data=_fingerprint(config, category.train),
         code=code_fingerprint([method_module, measure.__module__]),
         versions=provenance.versions(),

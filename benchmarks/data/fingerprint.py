@@ -21,19 +21,24 @@ def fingerprint(images: Iterable[ImageFile], memo: Path | None) -> str:
     for image in images:
         total.update(image.name.encode())
         for path in filter(None, (image.path, image.mask)):
-            total.update(_hash_of(path, hashes).encode())
+            total.update(_remembered(path, hashes).encode())
     if memo is not None and hashes != known:
         write_text(memo, json.dumps(hashes))
     return total.hexdigest()
 
 
-def _hash_of(path: Path, hashes: dict[str, str]) -> str:
+def _remembered(path: Path, hashes: dict[str, str]) -> str:
     status = path.stat()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
     if key not in hashes:
-        with path.open("rb") as file:
-            hashes[key] = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        hashes[key] = hash_of(path)
     return hashes[key]
+
+
+def hash_of(path: Path) -> str:
+    """The hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _read(memo: Path | None) -> dict[str, str]:

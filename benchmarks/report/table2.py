@@ -48,9 +48,15 @@ def table2(leaderboard: pd.DataFrame, failed: Iterable[tuple[str, str]] = ()) ->
             }
     for side in SIDES.values():
         rows["", MEAN, side] = {method: _mean_text(values, method, side) for method in methods}
-    cells = pd.DataFrame.from_dict(rows, orient="index", columns=methods)
+    cells = pd.DataFrame.from_dict(rows, orient="index", columns=methods).rename(columns=_marks(leaderboard))
     cells.index = pd.MultiIndex.from_tuples(rows, names=["kind", "category", "images"])
     return Table2(_caption(leaderboard, compared), cells, values)
+
+
+def _marks(leaderboard: pd.DataFrame) -> dict[str, str]:
+    """Headings of methods that ran on random weights, whose numbers mean nothing."""
+    random = leaderboard.loc[leaderboard["facts"].str.contains("weights=random"), "method"]
+    return {method: f"{method} (random weights)" for method in random}
 
 
 def _values(leaderboard: pd.DataFrame) -> pd.DataFrame:

@@ -66,6 +66,13 @@ def test_caption_says_what_the_numbers_are() -> None:
     assert synthetic.cells.loc[("object", "bottle", "good"), "ae_l2"] == "0.95 [0.76, 0.99]"
 
 
+def test_random_weights_are_marked() -> None:
+    marked = [replace(record, result=replace(record.result, facts={"weights": "random"})) for record in records()[2:3]]
+    unmarked = [replace(record, result=replace(record.result, facts={})) for record in records()[:1]]
+    columns = list(table2(leaderboard(marked + unmarked)).cells.columns)
+    assert columns == ["ae_l2 (random weights)", "variation_model"]
+
+
 def test_two_budgets_never_share_a_table() -> None:
     with pytest.raises(ValueError, match="one dataset and one budget"):
         table2(leaderboard([RECORD, replace(RECORD, budget="smoke")]))

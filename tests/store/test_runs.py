@@ -27,7 +27,7 @@ RESULT = Result(
     ms_per_image=4.0,
     peak_memory_mib=900.0,
     peak_gpu_memory_mib=None,
-    facts={"weights": "random"},
+    facts={"unaligned_scored": 1},
 )
 RECORD = Record(
     method="ae_l2",
