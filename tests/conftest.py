@@ -1,5 +1,7 @@
 """What several tests share: small trees of images, and where the real ones are."""
 
+import builtins
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +63,21 @@ def tree(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / "data"
 
     return make
+
+
+@pytest.fixture
+def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all files that are opened from now on, by Python or Pillow, in their order."""
+    opened: list[str] = []
+    for module, name in ((builtins, "open"), (io, "open"), (Image, "open")):
+        original = getattr(module, name)
+
+        def spy(file: Any, *args: Any, original: Any = original, **kwargs: Any) -> Any:
+            opened.append(str(file))
+            return original(file, *args, **kwargs)
+
+        monkeypatch.setattr(module, name, spy)
+    return opened
 
 
 def compose(*overrides: str) -> Any:

@@ -1,6 +1,7 @@
 """The whole pipeline as users drive it: one command, its folder, skip, resume after a kill, and bad input."""
 
 import csv
+import errno
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.cli import main
+from benchmarks.errors import UserError
 from benchmarks.score import area_column
 from tests.conftest import PROJECT, noise, save
 
@@ -167,6 +169,31 @@ def test_no_write_permission_is_told(parts: Path) -> None:
     blocked.write_text("a file where a folder should be")
     result = run(parts, f"results.dir={blocked}")
     assert result.exit_code == 1 and str(blocked) in result.output and "Traceback" not in result.output
+
+
+def test_a_full_disk_is_told_and_loses_nothing(parts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(parts).exit_code == 0
+    kept = (folder(parts) / "run.json").read_bytes()
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("benchmarks.run.write_text", full)
+    result = run(parts, "force=true")
+    assert result.exit_code == 1 and "No space left on device" in result.output and "Traceback" not in result.output
+    assert (folder(parts) / "run.json").read_bytes() == kept
+
+
+def test_the_traceback_is_there_for_those_who_want_it(parts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert isinstance(run(parts, "category=prats").exception, UserError)
+
+
+def test_all_training_images_are_read_before_any_test_image(parts: Path, opened_files: list[str]) -> None:
+    assert run(parts).exit_code == 0
+    of_test = [i for i, path in enumerate(opened_files) if "/parts/test/" in path or "/parts/ground_truth/" in path]
+    of_train = [i for i, path in enumerate(opened_files) if "/parts/train/" in path]
+    assert of_train and of_test and max(of_train) < min(of_test)
 
 
 def test_a_killed_sweep_goes_on_where_it_stopped(parts: Path) -> None:

@@ -1,14 +1,10 @@
 """The DataModule: what is in its batches, and that test images stay closed until they are scored."""
 
-import builtins
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
-from PIL import Image
 
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
@@ -77,22 +73,12 @@ def test_the_seed_decides_everything(tree: Callable[..., Path]) -> None:
     assert not torch.equal(training_batches(same)[0], training_batches(other)[0])
 
 
-def test_no_test_file_is_opened_before_the_test_loader(
-    tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root, opened = tree(), []
-    for module_, name in ((builtins, "open"), (io, "open"), (Image, "open")):
-        original = getattr(module_, name)
-
-        def spy(file: Any, *args: Any, original: Any = original, **kwargs: Any) -> Any:
-            opened.append(str(file))
-            return original(file, *args, **kwargs)
-
-        monkeypatch.setattr(module_, name, spy)
-    module = data(root, Training(batch_size=4, samples=8))
+def test_no_test_file_is_opened_before_the_test_loader(tree: Callable[..., Path], opened_files: list[str]) -> None:
+    module = data(tree(), Training(batch_size=4, samples=8))
+    opened_files.clear()
     training_batches(module)
     list(module.val_dataloader())
-    assert any("/train/" in path for path in opened)
-    assert not any("/test/" in path or "/ground_truth/" in path for path in opened)
+    assert any("/train/" in path for path in opened_files)
+    assert not any("/test/" in path or "/ground_truth/" in path for path in opened_files)
     list(module.test_dataloader())
-    assert any("/test/" in path for path in opened)
+    assert any("/test/" in path for path in opened_files)
