@@ -124,12 +124,17 @@ class AutoencoderSSIM(Autoencoder):
         window: side of the SSIM window, in pixels.
         sigma: of the window's Gaussian, in pixels.
         constants: c1 and c2 of SSIM, for values in [0, 1].
+        output_start: gray value that the untrained network's outputs lie around.
         architecture: arguments of `Autoencoder`.
     """
 
-    def __init__(self, window: int, sigma: float, constants: Sequence[float], **architecture: Any) -> None:
+    def __init__(
+        self, window: int, sigma: float, constants: Sequence[float], output_start: float, **architecture: Any
+    ) -> None:
         super().__init__(**architecture)
         self.ssim = SSIM(window, sigma, *constants)
+        # Outputs that start below black have a negative SSIM, which training only brings to 0, and there it stays.
+        nn.init.constant_(self.decoder[-1].bias, output_start)  # type: ignore[arg-type]
 
     def loss(self, images_BCHW: Tensor, reconstructions_BCHW: Tensor) -> Tensor:
         return self.error_map(images_BCHW, reconstructions_BCHW).mean()
