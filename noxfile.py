@@ -23,7 +23,7 @@ def install(session: nox.Session, *extras: str) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """The main job on the built-in dataset: two methods, a table, and the paths of what was written."""
+    """The main job on the built-in dataset: three methods, a table, and the paths of what was written."""
     install(session)
     session.run("defectbench", "run", "experiment=quickstart", *session.posargs)
     session.run("defectbench", "report", "--results", "results/quickstart")
