@@ -1,9 +1,11 @@
 """The Hydra application behind `defectbench run`: composes a configuration for each job and runs it."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -61,6 +63,7 @@ def main(config: DictConfig) -> None:
     from benchmarks.run import NotApplicable, run  # torch and Lightning, which --help can do without
 
     _configure_logging()
+    signal.signal(signal.SIGTERM, _stop)
     in_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     try:
         log.info(run_in_words(run(config)))
@@ -72,6 +75,11 @@ def main(config: DictConfig) -> None:
         if in_sweep:  # say it now; Hydra goes on with the other jobs and raises the first failure at the end
             log.error("%s", error)
         raise
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """End the whole sweep; Lightning alone would note the signal and go on with the next cell."""
+    raise SystemExit(128 + signum)
 
 
 def _configure_logging() -> None:

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -196,7 +197,8 @@ def test_all_training_images_are_read_before_any_test_image(parts: Path, opened_
     assert of_train and of_test and max(of_train) < min(of_test)
 
 
-def test_a_killed_sweep_goes_on_where_it_stopped(parts: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_sweep_that_was_ended_goes_on_where_it_stopped(parts: Path, end: signal.Signals) -> None:
     command = [sys.executable, "-m", "benchmarks", "run", "-m", *FAST, *places(parts), "seed=0,1,2,3,4,5"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -206,8 +208,8 @@ def test_a_killed_sweep_goes_on_where_it_stopped(parts: Path) -> None:
     while not (folder(parts, 1) / "run.json").exists():
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.01)
-    process.kill()
-    process.wait()
+    process.send_signal(end)
+    process.wait(20)
     kept = {seed: (folder(parts, seed) / "run.json").read_bytes() for seed in range(6) if folder(parts, seed).exists()}
     assert 2 <= len(kept) < 6
     again = sweep(parts, "seed=0,1,2,3,4,5")
