@@ -64,6 +64,8 @@ def run(config: DictConfig) -> Record:
 
 def _data_root(config: DictConfig) -> Path:
     """The folder that holds the categories; the built-in dataset is drawn on first use."""
+    if OmegaConf.is_missing(config.data, "root"):
+        raise UserError("Say where your images are: data.root=DIR, the folder that holds the categories.")
     root = Path(config.data.root)
     if "spec" not in config.data:
         return root

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, nearest
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -25,8 +25,13 @@ def told_to_the_user() -> Iterator[None]:
 
 
 def _in_words(error: Exception) -> str:
+    from hydra.errors import MissingConfigException
+
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        return f"There is no {group}={option}. {nearest(option, error.options)}"
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror or error}{place}. Finished runs are kept; mend this and give the same command again."
