@@ -20,7 +20,7 @@ from benchmarks.data.masks import check_masks
 from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.decision import classified_correctly, threshold
-from benchmarks.protocol.image_metrics import image_auroc
+from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.score import ScoreMaps, area_column
 from benchmarks.seeding import stream_seed
@@ -129,8 +129,9 @@ def _result(
 ) -> Result:
     area = config.protocol.minimum_area
     by_split = dict(list(scores.table().groupby("split")))
-    test_scores = by_split["test"][area_column(area)].to_numpy()
-    defective = by_split["test"]["defective"].to_numpy()
+    test = by_split["test"]
+    test_scores = test[area_column(area)].to_numpy()
+    defective = test["defective"].to_numpy()
     limit = threshold(by_split["validation"][area_column(area)].to_numpy())
     good, bad = classified_correctly(test_scores, defective, limit)
     return Result(
@@ -141,7 +142,10 @@ def _result(
         validation_images=len(by_split["validation"]),
         good=good,
         defective=bad,
-        image_auroc=image_auroc(test_scores, defective),
+        image=image_metrics(test_scores, defective),
+        image_of_maximum=image_metrics(test["map_maximum"].to_numpy(), defective),
+        false_alarms_per_good_image=None,
+        pixel=None,
         has_masks=category.has_masks,
         fit_seconds=fit_seconds,
         ms_per_image=scores.ms_per_image,

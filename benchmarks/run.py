@@ -1,6 +1,8 @@
 """One cell of the table: skip it if it is finished, else measure it and keep the record."""
 
 import logging
+import os
+import time
 import traceback
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ from typing import Any
 
 import hydra.utils
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import provenance
@@ -105,6 +108,7 @@ def _changes(found: Record, wanted: Identity, config: DictConfig, category: Cate
 
 def _run_and_record(config: DictConfig, category: Category, identity: Identity, store: RunStore) -> Record:
     cell = Cell(config.method.name, config.category.name, config.seed)
+    start = time.perf_counter()
     record = Record(
         method=cell.method,
         category=cell.category,
@@ -117,7 +121,11 @@ def _run_and_record(config: DictConfig, category: Category, identity: Identity, 
         test_data="",
         revision=provenance.revision(PROJECT),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else provenance.processor(),
+        visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+        threads=torch.get_num_threads(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        overrides=tuple(HydraConfig.get().overrides.task) if HydraConfig.initialized() else (),
     )
     log.info("running: %s, budget %s", cell, record.budget)
     with store.writing(cell) as folder:
@@ -130,6 +138,7 @@ def _run_and_record(config: DictConfig, category: Category, identity: Identity, 
         else:
             scores.to_csv(folder / SCORES, index=False)
             record = replace(record, status="finished", result=result, test_data=_fingerprint(config, category.test))
+        record = replace(record, seconds=time.perf_counter() - start)
         write_text(folder / RECORD, record.to_json())
     if record.status == "failed":
         raise UserError(f"{cell} failed: {record.error}\nMore in {store.folder(cell) / 'error.txt'}.")

@@ -67,7 +67,7 @@ def test_one_run_leaves_a_record_that_can_be_recomputed(parts: Path) -> None:
     result = run(parts, "save_maps=true", "save_checkpoint=true")
     assert result.exit_code == 0, result.output
     record = json.loads((folder(parts) / "run.json").read_text())
-    assert record["status"] == "finished" and record["result"]["image_auroc"] == 1.0
+    assert record["status"] == "finished" and record["result"]["image"]["auroc"] == 1.0
     scores = pd.read_csv(folder(parts) / "scores.csv")
     assert scores["split"].value_counts().to_dict() == {"test": 8, "validation": 1}
     column = area_column(record["result"]["minimum_area"])

@@ -21,7 +21,7 @@ def run_in_words(record: Record) -> str:
     """One finished run in one line."""
     assert record.result is not None
     result = record.result
-    auroc = "-" if result.image_auroc is None else f"{result.image_auroc:.3f}"
+    auroc = "-" if result.image is None else f"{result.image.auroc:.3f}"
     return (
         f"{record.cell} ({record.dataset}, budget {record.budget}): good {share_in_words(result.good)}, "
         f"defective {share_in_words(result.defective)}, image AUROC {auroc}; "
@@ -51,7 +51,7 @@ def _outcome(record: Record) -> tuple[str, str, str]:
     result = record.result
     if result is None:
         return record.error.splitlines()[0] if record.error else "", "", ""
-    auroc = "-" if result.image_auroc is None else f"{result.image_auroc:.3f}"
+    auroc = "-" if result.image is None else f"{result.image.auroc:.3f}"
     return _count(result.good), _count(result.defective), auroc
 
 

@@ -35,6 +35,16 @@ COLUMNS = {
     "balanced_accuracy": "mean of normal_accuracy and anomalous_accuracy",
     "image_auroc": "area under the ROC curve of score_A, mean over the seeds",
     "image_auroc_std": "its standard deviation over the seeds (population)",
+    "image_average_precision": "of score_A, mean over the seeds",
+    "image_f1_max": "highest F1 of score_A over all thresholds, mean over the seeds; an upper bound, chosen on test images",
+    "image_auroc_of_maximum": "image AUROC of the maps' maxima, mean over the seeds",
+    "false_alarms_per_good_image": "regions above the threshold per good test image, mean over the seeds",
+    "pixel_auroc": "over all pixels of the category, mean over the seeds; empty without masks",
+    "pixel_average_precision": "as for pixel_auroc",
+    "region_overlap": "mean covered share of each defect region at the threshold (Table 3), mean over the seeds",
+    "iou": "of found and true defect pixels at the threshold, mean over the seeds",
+    "aupro": "area under the per-region-overlap curve up to aupro_limit, mean over the seeds",
+    "aupro_limit": "the false-positive rate up to which aupro is integrated",
     "paper_normal": "the paper's value",
     "paper_anomalous": "the paper's value",
     "difference_normal": "normal_accuracy - paper_normal",
@@ -80,7 +90,7 @@ def _row(records: Sequence[Record]) -> dict[str, Any]:
         "seeds": " ".join(str(record.seed) for record in records),
         **_accuracy("normal", [result.good for result in results]),
         **_accuracy("anomalous", [result.defective for result in results]),
-        **_auroc(results),
+        **_metrics(results),
         "minimum_area": results[0].minimum_area,
         "masks": results[0].has_masks,
         "fit_seconds": fmean(result.fit_seconds for result in results),
@@ -113,9 +123,30 @@ def _accuracy(side: str, shares: Sequence[Share | None]) -> dict[str, Any]:
     }
 
 
-def _auroc(results: Sequence[Result]) -> dict[str, float]:
-    values = [result.image_auroc for result in results if result.image_auroc is not None]
-    return {"image_auroc": fmean(values), "image_auroc_std": pstdev(values)} if values else {}
+def _metrics(results: Sequence[Result]) -> dict[str, float]:
+    """Means over the seeds of what has no threshold or needs masks; what a run does not have is left out."""
+    found: dict[str, float] = {}
+    images = [result.image for result in results if result.image is not None]
+    if images:
+        found["image_auroc"] = fmean(image.auroc for image in images)
+        found["image_auroc_std"] = pstdev(image.auroc for image in images)
+        found["image_average_precision"] = fmean(image.average_precision for image in images)
+        found["image_f1_max"] = fmean(image.f1_max for image in images)
+    maxima = [result.image_of_maximum.auroc for result in results if result.image_of_maximum is not None]
+    if maxima:
+        found["image_auroc_of_maximum"] = fmean(maxima)
+    alarms = [r.false_alarms_per_good_image for r in results if r.false_alarms_per_good_image is not None]
+    if alarms:
+        found["false_alarms_per_good_image"] = fmean(alarms)
+    pixels = [result.pixel for result in results if result.pixel is not None]
+    if pixels:
+        found["pixel_auroc"] = fmean(pixel.auroc for pixel in pixels)
+        found["pixel_average_precision"] = fmean(pixel.average_precision for pixel in pixels)
+        found["region_overlap"] = fmean(pixel.region_overlap for pixel in pixels)
+        found["iou"] = fmean(pixel.iou for pixel in pixels)
+        found["aupro"] = fmean(pixel.aupro for pixel in pixels)
+        found["aupro_limit"] = pixels[0].aupro_limit
+    return found
 
 
 def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:

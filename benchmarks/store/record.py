@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from benchmarks.errors import UserError
 from benchmarks.protocol.decision import Share
+from benchmarks.protocol.image_metrics import ImageMetrics
+from benchmarks.protocol.pixel_metrics import PixelMetrics
 
-SCHEMA = 1  # raise it when a field changes its meaning
+SCHEMA = 2  # raise it when a field changes its meaning
 
 Status = Literal["finished", "failed"]
 
@@ -40,8 +42,14 @@ class Result:
     good: Share | None
     """Good test images classified correctly; None if there are none."""
     defective: Share | None
-    image_auroc: float | None
+    image: ImageMetrics | None
     """Of score_A at the minimum area; None without good or without defective test images."""
+    image_of_maximum: ImageMetrics | None
+    """The same of the maps' maxima, as the field usually reports it."""
+    false_alarms_per_good_image: float | None
+    """Regions of at least the minimum area above the threshold, per good test image."""
+    pixel: PixelMetrics | None
+    """None unless every defective test image has a mask."""
     has_masks: bool
     fit_seconds: float
     ms_per_image: float
@@ -69,7 +77,15 @@ class Record:
     """Fingerprint of the test images, which nobody opens before scoring; empty unless the run finished."""
     revision: str
     device: str
+    visible_gpus: str
+    """CUDA_VISIBLE_DEVICES as the run saw it: which of several GPUs it was given."""
+    threads: int
+    """CPU threads that it was given."""
     started: str
+    seconds: float
+    """Of the whole cell: decoding, fitting, scoring."""
+    overrides: tuple[str, ...]
+    """What was said on the command line, so that the same cell can be asked for again."""
     result: Result | None = None
     error: str = ""
     schema: int = SCHEMA
@@ -95,7 +111,7 @@ def read_record(path: Path) -> Record:
             raise UserError(f"{path} was written by another version (schema {found['schema']}, not {SCHEMA}). {remedy}")
         if found["result"] is not None:
             found["result"] = _result(found["result"])
-        record = Record(**found)
+        record = Record(**found | {"overrides": tuple(found["overrides"])})
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -111,4 +127,8 @@ def _result(values: dict[str, Any]) -> Result:
         side: Share(**values[side] | {"interval": tuple(values[side]["interval"])}) if values[side] else None
         for side in ("good", "defective")
     }
-    return Result(**values | shares | {"map_size": tuple(values["map_size"])})
+    metrics = {
+        name: kind(**values[name]) if values[name] else None
+        for name, kind in (("image", ImageMetrics), ("image_of_maximum", ImageMetrics), ("pixel", PixelMetrics))
+    }
+    return Result(**values | shares | metrics | {"map_size": tuple(values["map_size"])})

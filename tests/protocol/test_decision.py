@@ -7,7 +7,7 @@ from sklearn.metrics import roc_curve
 
 from benchmarks.protocol.area_score import area_scores
 from benchmarks.protocol.decision import Share, classified_correctly, threshold
-from benchmarks.protocol.image_metrics import image_auroc
+from benchmarks.protocol.image_metrics import image_metrics
 
 
 def test_threshold_is_the_highest_validation_score() -> None:
@@ -42,7 +42,7 @@ def test_an_image_is_anomalous_only_above_the_threshold() -> None:
 def test_a_side_without_images_is_none() -> None:
     good, bad = classified_correctly(np.array([0.1]), np.array([False]), threshold=0.5)
     assert good is not None and bad is None
-    assert image_auroc(np.array([0.1]), np.array([False])) is None
+    assert image_metrics(np.array([0.1]), np.array([False])) is None
 
 
 def test_wilson_interval_against_its_formula() -> None:
@@ -60,5 +60,6 @@ def test_auroc_reads_raw_scores_far_from_zero() -> None:
     defective = np.arange(200) >= 100
     scores = rng.normal(size=200) + defective
     fpr, tpr, _ = roc_curve(defective, scores)
-    assert image_auroc(scores, defective) == pytest.approx(np.trapezoid(tpr, fpr))
-    assert image_auroc(scores + 1e6, defective) == pytest.approx(image_auroc(scores, defective))
+    found = image_metrics(scores, defective)
+    assert found is not None and found.auroc == pytest.approx(np.trapezoid(tpr, fpr))
+    assert image_metrics(scores + 1e6, defective) == found

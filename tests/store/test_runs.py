@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.protocol.decision import Share
+from benchmarks.protocol.image_metrics import ImageMetrics
+from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.store.record import Cell, Record, Result, read_record
 from benchmarks.store.runs import RunStore
 
@@ -21,7 +23,10 @@ RESULT = Result(
     validation_images=21,
     good=Share.of(19, 20),
     defective=Share.of(30, 63),
-    image_auroc=0.8,
+    image=ImageMetrics(auroc=0.8, average_precision=0.9, f1_max=0.85),
+    image_of_maximum=ImageMetrics(auroc=0.7, average_precision=0.8, f1_max=0.8),
+    false_alarms_per_good_image=0.1,
+    pixel=PixelMetrics(0.9, 0.4, region_overlap=0.5, iou=0.3, aupro=0.7, aupro_limit=0.3, regions=68),
     has_masks=True,
     fit_seconds=12.5,
     ms_per_image=4.0,
@@ -41,7 +46,11 @@ RECORD = Record(
     test_data="c",
     revision="abc",
     device="cpu",
+    visible_gpus="",
+    threads=1,
     started="2026-11-24T00:00:00+00:00",
+    seconds=20.0,
+    overrides=("method=ae_l2", "seed=0"),
     result=RESULT,
 )
 
