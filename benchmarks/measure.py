@@ -1,11 +1,8 @@
 """Fit a method to a category's good images, score its test images, decide: the benchmark's main line, top to bottom."""
 
-import logging
 import math
 import time
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import hydra.utils
 import pandas as pd
@@ -25,9 +22,8 @@ from benchmarks.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.score import ScoreMaps, area_column
 from benchmarks.seeding import stream_seed
 from benchmarks.store.record import Result
+from benchmarks.training import TimeLeft, trainer_for
 from methods.contract import Method
-
-log = logging.getLogger(__name__)
 
 
 def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
@@ -48,7 +44,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
     method = _method(config, data)
     scores = ScoreMaps(_areas(config.protocol), folder / "maps" if config.save_maps else None)
-    trainer = _trainer(config, folder, scores)
+    trainer = trainer_for(config, folder, [scores, TimeLeft()])
 
     start = time.perf_counter()
     trainer.fit(method, datamodule=data)
@@ -62,19 +58,6 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     scores.start("test", category.test)
     trainer.predict(method, data.test_dataloader(), return_predictions=False)
     return _result(config, category, scores, fit_seconds, method.facts()), scores.table()
-
-
-class TimeLeft(pl.Callback):
-    """Says after each epoch how long the training still takes: Lightning's bars know only the current epoch."""
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.start = time.perf_counter()
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 1
-        left = timedelta(seconds=round((time.perf_counter() - self.start) / done * (epochs - done)))
-        if left:
-            log.info("epoch %d of %d, about %s left", done, epochs, left)
 
 
 def _data(config: DictConfig, category: Category) -> DefectData:
@@ -95,23 +78,6 @@ def _method(config: DictConfig, data: DefectData) -> Method:
     settled = OmegaConf.merge(config, {"channels": data.decoding.channels})
     method: Method = hydra.utils.instantiate(settled.method.model)
     return method
-
-
-def _trainer(config: DictConfig, folder: Path, scores: ScoreMaps) -> pl.Trainer:
-    settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
-    logger = hydra.utils.instantiate(config.logger, save_dir=str(folder / "logs")) if config.logger else False
-    return pl.Trainer(
-        **settings,
-        max_epochs=config.method.train.get("epochs", 1),
-        logger=logger,
-        callbacks=[scores, TimeLeft()],
-        log_every_n_steps=1,
-        default_root_dir=folder,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=config.progress,
-        num_sanity_val_steps=0,  # a method that is fitted in closed form has nothing to validate before it is fitted
-    )
 
 
 def _areas(protocol: DictConfig) -> list[float]:

@@ -32,11 +32,11 @@ class Result:
     """What was measured on the test images of one run."""
 
     threshold: float
-    minimum_area: float
-    """Share of the image area."""
-    minimum_area_px: int
+    minimum_area: float | None
+    """Share of the image area; None, as are the next two, for samples without maps."""
+    minimum_area_px: int | None
     """The same in pixels of the method's own map."""
-    map_size: tuple[int, int]
+    map_size: tuple[int, int] | None
     """Height and width of the maps."""
     validation_images: int
     good: Share | None
@@ -131,4 +131,5 @@ def _result(values: dict[str, Any]) -> Result:
         name: kind(**values[name]) if values[name] else None
         for name, kind in (("image", ImageMetrics), ("image_of_maximum", ImageMetrics), ("pixel", PixelMetrics))
     }
-    return Result(**values | shares | metrics | {"map_size": tuple(values["map_size"])})
+    map_size = tuple(values["map_size"]) if values["map_size"] else None
+    return Result(**values | shares | metrics | {"map_size": map_size})
