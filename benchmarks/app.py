@@ -21,9 +21,10 @@ log = logging.getLogger("benchmarks")
 
 
 def register_resolvers() -> None:
-    """The two functions that `conf/` uses: `at_most` for budgets, `first_of` for values that may be null."""
+    """What `conf/` uses: `at_most` for budgets, `first_of` for values that may be null, `stem_of` for names of files."""
     OmegaConf.register_new_resolver("at_most", _at_most, replace=True)
     OmegaConf.register_new_resolver("first_of", _first_of, replace=True)
+    OmegaConf.register_new_resolver("stem_of", lambda file: Path(str(file)).stem, replace=True)
 
 
 def _at_most(value: int, limit: int | None) -> int:

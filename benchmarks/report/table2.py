@@ -104,13 +104,15 @@ def _caption(leaderboard: pd.DataFrame, compared: bool) -> str:
     first = leaderboard.iloc[0]
     seeds = " or ".join(str(n) for n in sorted({len(text.split()) for text in leaderboard["seeds"]}))
     dataset = "synthetic: not MVTec AD" if first["dataset"] == "synthetic" else f"dataset {first['dataset']}"
+    has_maps = pd.notna(first["minimum_area"])
     parts = [
         "Table 2. Share of good (upper row) and of defective (lower row) test images classified correctly",
-        f"{dataset}, budget {first['budget']}, {seeds} seed(s), minimum defect area {first['minimum_area']:.2%} of the image",
+        f"{dataset}, budget {first['budget']}, {seeds} seed(s)"
+        + (f", minimum defect area {first['minimum_area']:.2%} of the image" if has_maps else ""),
         "in brackets Wilson's 95 % interval" + (", in parentheses the paper's value" if compared else ""),
     ]
     without = sorted(leaderboard.loc[~leaderboard["masks"].astype(bool), "category"].unique())
-    if without:
+    if without and has_maps:
         parts.append(f"without masks, so without pixel metrics: {', '.join(without)}")
     return "; ".join(parts) + "."
 
