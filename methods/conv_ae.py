@@ -5,15 +5,16 @@ its code of 8 x 4 x 4 keeps places, so that strokes are copied rather than recog
 Cost of the full budget: about ten minutes for MNIST's 60,000 training images on a CPU core.
 """
 
+import torch
 from torch import Tensor, nn
 
-from methods.blocks.reconstruction import SmallAutoencoder
+from methods.blocks.reconstruction import PictureAutoencoder
 from methods.contract import MethodError
 
 PX = 28
 
 
-class ConvAutoencoder(SmallAutoencoder):
+class ConvAutoencoder(PictureAutoencoder):
     """Convolutions of 16, 8 and 8 channels and their mirror; 28 -> 14 -> 7 -> 4 -> 8 -> 16 -> 14 -> 28 px.
 
     Args:
@@ -35,10 +36,14 @@ class ConvAutoencoder(SmallAutoencoder):
             nn.Conv2d(fine, 1, 3, padding=1),
             nn.Sigmoid(),
         )
+        self.initialise()
+        self.to(memory_format=torch.channels_last)  # half as fast again as the default layout on a CPU
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Reconstructions (B, 1, 28, 28), values in [0, 1]."""
-        reconstructions_BCHW: Tensor = self.decoder(self.encoder(images_BCHW))
+        reconstructions_BCHW: Tensor = self.decoder(
+            self.encoder(images_BCHW.contiguous(memory_format=torch.channels_last))
+        )
         return reconstructions_BCHW
 
 

@@ -7,10 +7,10 @@ Cost of the full budget: about a minute for MNIST's 60,000 training images on a 
 
 from torch import Tensor, nn
 
-from methods.blocks.reconstruction import SmallAutoencoder
+from methods.blocks.reconstruction import PictureAutoencoder
 
 
-class DenseAutoencoder(SmallAutoencoder):
+class DenseAutoencoder(PictureAutoencoder):
     """One hidden layer: ReLU code, sigmoid output.
 
     Args:
@@ -23,6 +23,7 @@ class DenseAutoencoder(SmallAutoencoder):
         super().__init__(learning_rate)
         self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(px * px, latent), nn.ReLU())
         self.decoder = nn.Sequential(nn.Linear(latent, px * px), nn.Sigmoid(), nn.Unflatten(1, (1, px, px)))
+        self.initialise()
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Reconstructions (B, 1, px, px), values in [0, 1]."""

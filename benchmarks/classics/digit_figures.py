@@ -124,17 +124,16 @@ def _draw_reconstructions(method: ReconstructionMethod, groups: list[Group], thr
 
 
 def _draw_errors(scores: pd.DataFrame, unseen: pd.DataFrame, threshold: float, path: Path) -> None:
-    """Left the scores of known and left-out digits, right those of noise and odd shapes against the threshold."""
-    drawn = figure(width=11, height=4)
-    left, right = drawn.subplots(1, 2)
-    error_histogram(left, scores, threshold, normal="digits it knows", logarithmic=False)
-    noise = unseen[unseen["what"].str.startswith("noise ")]
-    right.plot(NOISE, noise["mean_score"], "o-", color=UNSEEN, label="digits with noise, mean")
-    shapes = unseen.set_index("what").loc[list(odd_shapes(2)), "mean_score"]
-    for name, score in shapes.items():
-        right.axhline(score, color="0.75", lw=0.8, zorder=0)
-        right.text(NOISE[-1], score, f"{name} ", ha="right", va="bottom", fontsize=7, color="0.4")
-    right.axhline(threshold, color=THRESHOLD, ls="--", label="threshold")
-    right.set(xlabel="standard deviation of the noise", ylabel="anomaly score", title="What it has never seen")
-    right.legend(loc="upper left")
+    """Scores of known and left-out digits; of digits with noise; of odd shapes: each with the threshold."""
+    drawn = figure(width=14, height=4)
+    digits, noise, shapes = drawn.subplots(1, 3)
+    error_histogram(digits, scores, threshold, normal="digits it knows", logarithmic=False)
+    score_of = unseen.set_index("what")["mean_score"]
+    noise.plot(NOISE, [score_of[f"noise {strength:g}"] for strength in NOISE], "o-", color=UNSEEN)
+    noise.axhline(threshold, color=THRESHOLD, ls="--")
+    noise.set(xlabel="standard deviation of the noise", ylabel="mean anomaly score", title="Digits with noise")
+    of_shapes = score_of[list(odd_shapes(2))].sort_values()
+    shapes.barh(of_shapes.index, of_shapes, color=[UNSEEN if score > threshold else NORMAL for score in of_shapes])
+    shapes.axvline(threshold, color=THRESHOLD, ls="--")
+    shapes.set(xlabel="anomaly score", xscale="log", title="Odd shapes")
     save(drawn, path)

@@ -53,3 +53,22 @@ class SmallAutoencoder(ReconstructionMethod):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), self.learning_rate)
+
+
+class PictureAutoencoder(SmallAutoencoder):
+    """An autoencoder of pictures with values in [0, 1], trained on the binary cross-entropy of their pixels, as on the Keras blog.
+
+    Trained on the squared error instead, the convolutional one ends at black pictures: most pixels are black, and the sigmoid's
+    gradient vanishes there.
+    """
+
+    def loss(self, samples: Tensor) -> Tensor:
+        return nn.functional.binary_cross_entropy(self(samples), samples)
+
+    def initialise(self) -> None:
+        """Keras' start: Glorot's uniform weights, biases 0."""
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)

@@ -97,6 +97,25 @@ def test_training_is_that_of_a_plain_loop() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("build", [dense, conv])
+def test_pictures_do_not_all_come_back_black(build: Callable[[], SmallAutoencoder], seed: int) -> None:
+    """Thin strokes on black, on which training by squared error ends at black pictures."""
+    pl.seed_everything(seed, verbose=False)
+    pictures = torch.zeros(64, 1, 28, 28)
+    for index, picture in enumerate(pictures[:, 0]):
+        picture[4:24, 6 + index % 4 * 5 : 9 + index % 4 * 5] = 1
+    method = build()
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=25, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(method, DataLoader(list(pictures.split(8)) * 2, batch_size=None))
+    with torch.no_grad():
+        assert method.anomaly_score(pictures).mean() < 0.3 * pictures.square().mean()
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_loss_that_is_not_finite_ends_the_run() -> None:
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False
