@@ -120,7 +120,7 @@ def _data(config: DictConfig, samples: Samples) -> SampleData:
         standardise=config.input.standardise,
         batch_size=config.method.train.batch_size,
         predict_batch_size=config.method.predict_batch_size,
-        limit=config.method.train.samples,
+        limit=config.method.train.limit,
         validation_share=config.protocol.validation_share,
         seed=config.seed,
     )
