@@ -93,5 +93,7 @@ def _rich_costs(rows: pd.DataFrame) -> Table:
     for row in rows.to_dict("records"):
         auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f} ± {row['image_auroc_std']:.3f}"
         cost = f"{row['fit_seconds']:.1f} s", f"{row['ms_per_image']:.0f} ms", f"{row['peak_memory_mib']:.0f} MiB"
+        if pd.isna(row["fit_seconds"]):  # maps that another program made
+            cost = "-", "-", "-"
         shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)
     return shown

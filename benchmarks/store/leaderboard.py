@@ -93,9 +93,7 @@ def _row(records: Sequence[Record]) -> dict[str, Any]:
         **_metrics(results),
         "minimum_area": results[0].minimum_area,
         "masks": results[0].has_masks,
-        "fit_seconds": fmean(result.fit_seconds for result in results),
-        "ms_per_image": fmean(result.ms_per_image for result in results),
-        "peak_memory_mib": max(result.peak_memory_mib for result in results),
+        **_costs(results),
         "device": _distinct(record.device for record in records),
         "facts": _distinct(" ".join(f"{k}={v}" for k, v in result.facts.items()) for result in results),
         "revision": _distinct(record.revision for record in records),
@@ -146,6 +144,21 @@ def _metrics(results: Sequence[Result]) -> dict[str, float]:
         found["iou"] = fmean(pixel.iou for pixel in pixels)
         found["aupro"] = fmean(pixel.aupro for pixel in pixels)
         found["aupro_limit"] = pixels[0].aupro_limit
+    return found
+
+
+def _costs(results: Sequence[Result]) -> dict[str, float]:
+    """What fitting and maps cost; nothing for maps that another program made."""
+    found: dict[str, float] = {}
+    fits = [result.fit_seconds for result in results if result.fit_seconds is not None]
+    if fits:
+        found["fit_seconds"] = fmean(fits)
+    times = [result.ms_per_image for result in results if result.ms_per_image is not None]
+    if times:
+        found["ms_per_image"] = fmean(times)
+    peaks = [result.peak_memory_mib for result in results if result.peak_memory_mib is not None]
+    if peaks:
+        found["peak_memory_mib"] = max(peaks)
     return found
 
 
