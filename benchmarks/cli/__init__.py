@@ -7,6 +7,7 @@ import click
 
 from benchmarks.cli.data import data
 from benchmarks.cli.errors import hydra_raises, told_to_the_user
+from benchmarks.cli.estimate import estimate
 from benchmarks.cli.study import study
 
 RESULTS = click.option(
@@ -98,4 +99,5 @@ def runs(results: Path) -> None:
 
 
 main.add_command(data)
+main.add_command(estimate)
 main.add_command(study)
