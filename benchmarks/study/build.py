@@ -8,13 +8,14 @@ from rich.console import Console
 
 from benchmarks.errors import UserError
 from benchmarks.files import write_text
+from benchmarks.store import paper
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
 from benchmarks.study.area import AreaStudy, area_study
-from benchmarks.study.curves import SECTION, rows_of
+from benchmarks.study.curves import SECTION
 from benchmarks.study.grid import read_grids
-from benchmarks.study.page import TABLES, Section, category, in_papers_order, page
-from benchmarks.study.words import Findings, category_words, overview
+from benchmarks.study.page import TABLES, Section, category, page
+from benchmarks.study.words import Findings, category_words, methods_in_order, overview
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ def _on_random_weights(rows: pd.DataFrame) -> list[str]:
 def _section(study: AreaStudy, dataset: str, budget: str, random: list[str]) -> Section:
     here = study.cells[(study.cells["dataset"] == dataset) & (study.cells["budget"] == budget)]
     categories = []
-    for name in in_papers_order(list(here["category"]), "category"):
-        part = here[here["category"] == name].set_index("method", drop=False)
-        cells = rows_of(part.loc[in_papers_order(list(part.index), "method")])
+    rank = {name: place for place, name in enumerate(paper.table2()["category"].unique())}
+    for name in sorted(here["category"].unique(), key=lambda name: (rank.get(name, len(rank)), name)):
+        cells = methods_in_order(here[here["category"] == name])
         categories.append(category(study, category_words(study, dataset, budget, name), cells))
     whole = overview(study, dataset, budget)
     if random:

@@ -8,7 +8,6 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from benchmarks.protocol.estimators import ESTIMATORS
-from benchmarks.store import paper
 from benchmarks.study import area, curves, figures
 from benchmarks.study.curves import rows_of
 from benchmarks.study.grid import ONE_PIXEL
@@ -104,9 +103,3 @@ def _short(point: dict[str, Any]) -> str:
         f"{point[f'{side}_accuracy']:.2f}" if pd.notna(point[f"{side}_accuracy"]) else "-" for side in curves.SIDES
     )
     return f"{both} ✓" if point["inside"] is True else both
-
-
-def in_papers_order(names: list[str], of: str) -> list[str]:
-    """Distinct methods or categories, those of Table 2 first and in its order."""
-    known = list(paper.METHODS if of == "method" else paper.table2()["category"].unique())
-    return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))

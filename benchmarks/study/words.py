@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.protocol.estimators import MAXIMUM
+from benchmarks.store import paper
 from benchmarks.study.area import ALL_CATEGORIES, AreaStudy
 from benchmarks.study.curves import CELL, MEAN, SECTION, SIDES, rows_of
 from benchmarks.study.grid import ONE_PIXEL
@@ -55,9 +56,15 @@ def category_words(study: AreaStudy, dataset: str, budget: str, category: str) -
         frame[frame["category"] == category]
         for frame in (_of(f, dataset, budget) for f in (study.cells, study.categories, study.ranks))
     )
-    sentences = [sentence for cell in rows_of(cells) for sentence in _cell_words(study, cell)]
+    sentences = [sentence for cell in methods_in_order(cells) for sentence in _cell_words(study, cell)]
     sentences += [_one_area(row) for row in rows_of(categories)]
     return Findings(category, sentences + _rank_words(ranks, f"On {category}"))
+
+
+def methods_in_order(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Cells of one category, the methods of Table 2 first and in its order."""
+    rank = {method: place for place, method in enumerate(paper.METHODS)}
+    return sorted(rows_of(cells), key=lambda cell: (rank.get(cell["method"], len(rank)), cell["method"]))
 
 
 def percent(area: float) -> str:
