@@ -127,7 +127,7 @@ def _reach(cell: dict[str, Any], closest: dict[str, Any], areas: list[float]) ->
         reaching = ", ".join(percent(float(area)) for area in cell["reachable_areas"].split())
         return f"{place.replace(' reach ', ' reaches ', 1)} at A = {reaching}; the closest is {where}{end}."
     seeds = len(cell["seeds"].split())
-    alone = f" {cell['seeds_that_reach']:.0f} of {seeds} seeds, taken alone, reach it somewhere." if seeds > 1 else ""
+    alone = f" Taken alone, {cell['seeds_that_reach']:.0f} of {seeds} seeds do somewhere." if seeds > 1 else ""
     return f"At no area of the grid does {place}; the closest is {where}{end}.{alone}"
 
 
