@@ -7,7 +7,9 @@ import click
 
 from benchmarks.cli.data import data
 from benchmarks.cli.errors import hydra_raises, told_to_the_user
+from benchmarks.cli.estimate import estimate
 from benchmarks.cli.evaluate import evaluate
+from benchmarks.cli.study import study
 
 RESULTS = click.option(
     "--results",
@@ -99,3 +101,5 @@ def runs(results: Path) -> None:
 
 main.add_command(data)
 main.add_command(evaluate)
+main.add_command(estimate)
+main.add_command(study)
