@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -76,7 +77,13 @@ def run(overrides: tuple[str, ...]) -> None:
     help="A CSV file of published numbers, shown as reference columns: method, category, normal_accuracy, anomalous_accuracy, "
     "source; optional dataset, image_auroc, region_overlap, pixel_auroc, aupro.",
 )
-def report(results: Path, out: Path | None, beside: str, interval: str, published: tuple[Path, ...]) -> None:
+def report(
+    results: Path,
+    out: Path | None,
+    beside: Literal["interval", "counts", "std", "none"],
+    interval: Literal["wilson", "bootstrap"],
+    published: tuple[Path, ...],
+) -> None:
     """Rebuild leaderboard.csv and the tables from stored runs, and print them. Nothing is computed anew.
 
     Tables 2 and 3 are written as CSV, Markdown, LaTeX and HTML, one set for each dataset and budget.

@@ -6,7 +6,11 @@ import click
 
 from benchmarks.cli.errors import told_to_the_user
 
-BAD_INPUT = 2
+
+class BadInput(click.ClickException):
+    """What cannot be compared; 1 says that something changed."""
+
+    exit_code = 2
 
 
 @click.command()
@@ -38,7 +42,6 @@ def compare(before: Path, after: Path, out: Path | None) -> None:
                 write_text(out, comparison.changes.to_csv(index=False, float_format="%.6g"))
                 click.echo(f"wrote {out}")
     except click.ClickException as error:
-        error.exit_code = BAD_INPUT
-        raise
+        raise BadInput(error.message) from error
     if comparison.exceeds:
         raise SystemExit(1)

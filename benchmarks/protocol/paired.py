@@ -36,7 +36,7 @@ def signed_rank(first: NDArray[np.float64], second: NDArray[np.float64]) -> Sign
     left = differences[differences != 0]
     if len(left) == 0:
         return SignedRank(len(differences), 0.0, 1.0, 0.0)
-    ranks = pd.Series(np.abs(left)).rank().to_numpy()
+    ranks = np.asarray(pd.Series(np.abs(left)).rank(), dtype=np.float64)
     positive = float(ranks[left > 0].sum())
     effect = (2 * positive - float(ranks.sum())) / float(ranks.sum())
     return SignedRank(len(differences), float(differences.mean()), _exact_p(ranks, positive), effect)

@@ -16,7 +16,7 @@ from benchmarks.files import write_text
 from benchmarks.report import formats
 from benchmarks.report.pairs import TITLE, method_pairs, pairs_markdown, pairs_terminal
 from benchmarks.report.tables import TABLE2, TABLE3, Absences, PaperTable, Show, has_values, paper_table, tidy
-from benchmarks.store.columns import COLUMNS, validate
+from benchmarks.store.columns import COLUMNS, rows_of, validate
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.published import read_published, with_references
 from benchmarks.store.record import Record
@@ -180,7 +180,7 @@ def _rich_costs(rows: pd.DataFrame) -> Table:
     shown = Table()
     for name in ("method", "category", "seeds", "AUROC", "fit", "per image", "memory"):
         shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
-    for row in rows[rows["source"] == ""].to_dict("records"):
+    for row in rows_of(rows[rows["source"] == ""]):
         auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f} ± {row['image_auroc_std']:.3f}"
         cost = f"{row['fit_seconds']:.1f} s", f"{row['ms_per_image']:.0f} ms", f"{row['peak_memory_mib']:.0f} MiB"
         shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)

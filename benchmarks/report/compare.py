@@ -16,6 +16,7 @@ from benchmarks.errors import UserError
 from benchmarks.protocol.paired import holm, sign_test
 from benchmarks.report.build import read_records
 from benchmarks.report.formats import signed
+from benchmarks.store.columns import rows_of
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import Record
 from benchmarks.store.runs import SCORES, RunStore
@@ -98,7 +99,7 @@ class _Side:
         if rows.empty:
             raise UserError(f"No finished run in {folder / 'runs'}.")
         runs = {key: list(group) for key, group in groupby(sorted(records, key=_key), _key)}
-        return cls(RunStore(folder), {_row_key(row): row for row in rows.to_dict("records")}, runs)
+        return cls(RunStore(folder), {_row_key(row): row for row in rows_of(rows)}, runs)
 
     def finished(self, key: Key) -> dict[int, Record]:
         """Records by seed, those whose scores are there."""
@@ -199,7 +200,7 @@ def _table(changes: pd.DataFrame) -> Table:
     ):
         shown.add_column(name, justify="left" if name in {"method", "category", "images", ""} else "right")
     several = len(changes[["dataset", "budget"]].drop_duplicates()) > 1
-    for row in changes.to_dict("records"):
+    for row in rows_of(changes):
         place = f" ({row['dataset']}, {row['budget']})" if several else ""
         counts = "-" if row["test"] == INTERVALS else f"{int(row['better'])}, {int(row['worse'])}"
         p = "intervals" if row["test"] == INTERVALS else f"{row['p_holm']:.3g}"

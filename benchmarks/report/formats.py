@@ -67,7 +67,7 @@ def terminal(table: PaperTable, width: int) -> tuple[Table, bool]:
 
 def html(table: PaperTable) -> str:
     """One file that opens by itself; what it holds between its `table` tags can be pasted elsewhere."""
-    return _environment(autoescape=True).get_template("table.html.j2").render(table=table, **_helpers())
+    return str(_environment(autoescape=True).get_template("table.html.j2").render(table=table, **_helpers()))
 
 
 def latex(table: PaperTable) -> str:

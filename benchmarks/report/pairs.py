@@ -9,6 +9,7 @@ from rich.table import Table
 from benchmarks.protocol.paired import FEWEST, holm, signed_rank
 from benchmarks.report.tables import in_order
 from benchmarks.store import paper
+from benchmarks.store.columns import rows_of
 
 TITLE = (
     "Methods in pairs over common categories: mean difference of the balanced accuracy (first - second), Wilcoxon's signed-rank "
@@ -68,7 +69,7 @@ _HEADINGS = ["first", "second", "categories", "difference", "p", "p (Holm)", "ef
 
 def _texts(pairs: pd.DataFrame) -> list[list[str]]:
     lines = []
-    for row in pairs.to_dict("records"):
+    for row in rows_of(pairs):
         if row["note"]:
             numbers = [row["note"], "", "", ""]
         else:

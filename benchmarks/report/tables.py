@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from benchmarks.store import paper
+from benchmarks.store.columns import rows_of
 from benchmarks.store.leaderboard import COMPARED, has_the_papers_images
 
 Status = Literal["done", "failed", "missing", "not_applicable"]
@@ -144,7 +145,7 @@ def paper_table(
     if len(rows[["dataset", "budget"]].drop_duplicates()) != 1:
         raise ValueError("a table is made of one dataset and one budget")
     absences = absences or Absences()
-    found = {(row["method"], row["category"]): row for row in rows.to_dict("records")}
+    found = {(row["method"], row["category"]): row for row in rows_of(rows)}
     headings = _headings(rows, [method for method, _ in absences.failed])
     kinds = {**(absences.kinds or {}), **dict(zip(rows["category"], rows["kind"], strict=True))}
     categories = in_order(kinds, list(paper.table2()["category"].unique()))
@@ -210,7 +211,7 @@ def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
 def _headings(rows: pd.DataFrame, failed: list[str]) -> tuple[Heading, ...]:
     """Our methods in the paper's order, then the published ones."""
     sources: dict[str, list[str]] = {}
-    for row in rows.to_dict("records"):
+    for row in rows_of(rows):
         if row["source"]:
             sources.setdefault(row["method"], []).append(row["source"])
     ours = in_order([*rows.loc[rows["source"] == "", "method"], *failed], paper.METHODS)
@@ -308,7 +309,7 @@ def _caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> 
     parts = [layout.title, f"{dataset}, budget {first['budget']}{_settings(ours)}"]
     parts += _shown(layout, ours, show)
     if compared:
-        parts.append("in parentheses the paper's value and ours minus the paper's")
+        parts.append("beside ours the paper's value and the difference, ours minus the paper's")
     parts.append("bold: highest mean of the two rows, the paper's rule")
     parts += _reservations(layout, rows, ours)
     return "; ".join(parts) + "."
@@ -323,8 +324,11 @@ def _settings(ours: pd.DataFrame) -> str:
         words += (
             f", minimum defect area {' or '.join(f'{area:.4g} %' for area in [100 * a for a in areas])} of the image"
         )
-    samples = ours.dropna(subset="training_samples").groupby("training_samples")["method"].unique()
-    trained = [f"{int(count):,} ({', '.join(sorted(methods))})" for count, methods in samples.items()]
+    samples = ours.dropna(subset="training_samples")[["training_samples", "method"]].drop_duplicates()
+    methods: dict[int, list[str]] = {}
+    for row in rows_of(samples):
+        methods.setdefault(int(row["training_samples"]), []).append(row["method"])
+    trained = [f"{count:,} ({', '.join(names)})" for count, names in sorted(methods.items())]
     return words + (f", samples seen in training {', '.join(trained)}" if trained else "")
 
 
@@ -348,10 +352,10 @@ def _reservations(layout: Layout, rows: pd.DataFrame, ours: pd.DataFrame) -> lis
     parts = []
     fewer = ours[ours["failed_seeds"] != ""]
     if len(fewer):
-        cells = [f"{row['method']} / {row['category']}: {row['failed_seeds']}" for row in fewer.to_dict("records")]
+        cells = [f"{row['method']} / {row['category']}: {row['failed_seeds']}" for row in rows_of(fewer)]
         parts.append(f"without seeds that failed ({', '.join(cells)})")
     if (ours["dataset"] == paper.MVTEC_AD).any():
-        other = sorted({row["category"] for row in ours.to_dict("records") if not has_the_papers_images(row)})
+        other = sorted({row["category"] for row in rows_of(ours) if not has_the_papers_images(row)})
         if other:
             parts.append(f"not compared, as the test set is not the paper's: {', '.join(other)}")
     if (ours["weights"] == "random").any():

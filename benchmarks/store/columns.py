@@ -26,8 +26,13 @@ class Column:
     @property
     def values(self) -> str:
         """Its kind and range, in words."""
-        bounds = {(None, None): "", (0, None): ", 0 or more", (0, 1): ", 0 to 1", (-1, 1): ", -1 to 1"}
-        return self.kind + bounds[self.low, self.high] + ("" if self.required else "; may be empty")
+        bounds: dict[tuple[float | None, float | None], str] = {
+            (None, None): "",
+            (0, None): ", 0 or more",
+            (0, 1): ", 0 to 1",
+            (-1, 1): ", -1 to 1",
+        }
+        return f"{self.kind}{bounds[self.low, self.high]}" + ("" if self.required else "; may be empty")
 
     def complaint(self, value: Any) -> str | None:
         """What is wrong with a value; None if nothing is."""
@@ -139,6 +144,11 @@ COLUMNS = {
 """Names in their order. Rows are sorted by the first four."""
 
 
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table whose columns have names."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def validate(frame: pd.DataFrame) -> None:
     """Check a leaderboard against `COLUMNS` before it is written.
 
@@ -148,7 +158,7 @@ def validate(frame: pd.DataFrame) -> None:
     if list(frame.columns) != list(COLUMNS):
         wrong = sorted(set(frame.columns) ^ set(COLUMNS))
         raise UserError(f"A leaderboard has the columns of results/LEADERBOARD.md in their order; amiss: {wrong}.")
-    for row in frame.to_dict("records"):
+    for row in rows_of(frame):
         for name, column in COLUMNS.items():
             if complaint := column.complaint(row[name]):
                 raise UserError(

@@ -4,6 +4,7 @@ from functools import cache
 
 import pandas as pd
 
+from benchmarks.store.columns import rows_of
 from benchmarks.store.identity import PROJECT
 
 FOLDER = PROJECT / "results" / "paper"
@@ -43,8 +44,8 @@ def values() -> dict[tuple[str, str], dict[str, float]]:
     """The paper's numbers of each (method, category) under the leaderboard's names; a dash in the paper has no entry."""
     both = table2().merge(table3(), on=["method", "category"])
     names = {"per_region_overlap": "region_overlap", "pixel_roc_auc": "pixel_auroc"}
-    cells = both.rename(columns=names).set_index(["method", "category"])
-    return {key: dict(row) for key, row in cells.to_dict("index").items()}  # type: ignore[misc]
+    found = rows_of(both.rename(columns=names))
+    return {(row.pop("method"), row.pop("category")): row for row in found}
 
 
 @cache
