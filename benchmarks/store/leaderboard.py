@@ -172,7 +172,7 @@ def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:
 
 def has_the_papers_images(row: Mapping[str, Any]) -> bool:
     """Whether a row's test set is as large as the paper's. Categories that the paper does not have are never so."""
-    return paper.test_images().get(row["category"]) == (row.get("normal_total", 0), row.get("anomalous_total", 0))
+    return paper.image_counts().get(row["category"]) == (row.get("normal_total", 0), row.get("anomalous_total", 0))
 
 
 def _refuse_two_settings(records: Sequence[Record]) -> None:
