@@ -38,6 +38,9 @@ def leaderboard(records: Iterable[Record], read_decisions: ReadDecisions | None 
     Raises:
         UserError: runs that must not stand in one row or one table, as their mean or comparison would mean nothing.
     """
+    records = list(records)
+    for record in records:
+        _refuse_foreign(record)
     ordered = sorted(records, key=lambda record: (_row_key(record), record.seed))
     _refuse_two_settings(ordered)
     rows = []
@@ -175,6 +178,24 @@ def has_the_papers_images(row: Mapping[str, Any]) -> bool:
     return paper.image_counts().get(row["category"]) == (row.get("normal_total", 0), row.get("anomalous_total", 0))
 
 
+def _refuse_foreign(record: Record) -> None:
+    """What has the fields of a record may still hold values that no run writes."""
+    result = record.result
+    sound = isinstance(record.identity, dict) and isinstance(record.identity.get("config"), dict)
+    if sound and result is not None:
+        shares = [share for share in (result.good, result.defective) if share is not None]
+        measured = (result.threshold, result.fit_seconds, result.ms_per_image, result.peak_memory_mib)
+        sound = (
+            all(isinstance(count, int) for share in shares for count in (share.correct, share.total))
+            and all(0 <= share.correct <= share.total and share.total > 0 for share in shares)
+            and all(isinstance(number, int | float) for number in measured)
+        )
+    if not sound:
+        raise UserError(
+            f"The run.json of {record.cell} holds values that no run writes. Remove its folder or run it again."
+        )
+
+
 def _refuse_two_settings(records: Sequence[Record]) -> None:
     """Cells of one table share the budget's content, and cells of one category the test images, whatever the method."""
     budgets: dict[tuple[str, str], Record] = {}
@@ -198,7 +219,7 @@ def _refuse_two_settings(records: Sequence[Record]) -> None:
 
 
 def _budget(record: Record) -> dict[str, Any]:
-    return {"budget": record.identity.get("config", {}).get("budget", {})}
+    return {"budget": record.identity["config"].get("budget", {})}
 
 
 def _refuse_mixture(records: Sequence[Record]) -> None:
@@ -222,13 +243,13 @@ def _refuse_mixture(records: Sequence[Record]) -> None:
 
 
 def _training_samples(record: Record) -> int | None:
-    train = record.identity.get("config", {}).get("method", {}).get("train", {})
+    train = record.identity["config"].get("method", {}).get("train", {})
     return train["epochs"] * train["samples"] if {"epochs", "samples"} <= train.keys() else None
 
 
 def _weights(record: Record, result: Result) -> str:
     """What the method says of its pretrained weights, else what its config says."""
-    configured = record.identity.get("config", {}).get("method", {}).get("weights", "")
+    configured = record.identity["config"].get("method", {}).get("weights", "")
     return str(result.facts.get("weights", configured))
 
 

@@ -89,13 +89,28 @@ def test_bootstrap_is_over_images_with_all_seeds_together() -> None:
     defective = np.arange(83) >= 20
     names = np.arange(83).astype(str)
     right = {seed: rng.random(83) > 0.4 for seed in (0, 1)}
-    records = [seeded(seed, right[seed][:20].sum(), right[seed][20:].sum()) for seed in (0, 1)]
+    records = [seeded(seed, int(right[seed][:20].sum()), int(right[seed][20:].sum())) for seed in (0, 1)]
     row = leaderboard(records, lambda record: Decisions(names, defective, right[record.seed])).iloc[0]
     assert row["interval"] == "bootstrap"
     both = np.stack([right[0], right[1]])
     assert (row["normal_low"], row["normal_high"]) == image_bootstrap(both[:, :20])
     assert (row["anomalous_low"], row["anomalous_high"]) == image_bootstrap(both[:, 20:])
     assert row["normal_low"] < row["normal_accuracy"] < row["normal_high"]
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        replace(RECORD, identity={}),
+        replace(RECORD, identity=[]),  # type: ignore[arg-type]
+        replace(RECORD, result=replace(RESULT, good=Share(21, 20, 1.05, (1.0, 1.0)))),
+        replace(RECORD, result=replace(RESULT, good=Share("19", 20, 0.95, (0.9, 1.0)))),  # type: ignore[arg-type]
+        replace(RECORD, result=replace(RESULT, fit_seconds="12")),  # type: ignore[arg-type]
+    ],
+)
+def test_values_that_no_run_writes_are_refused(foreign: Record) -> None:
+    with pytest.raises(UserError, match=r"run\.json of ae_l2 / bottle / seed=0 holds values that no run writes"):
+        leaderboard([foreign])
 
 
 def test_a_run_that_is_there_twice_is_refused() -> None:
