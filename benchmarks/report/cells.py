@@ -1,0 +1,188 @@
+"""What the page and the figures show of one cell of a table: its row, its runs, and what lies beside their records."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.errors import UserError
+from benchmarks.protocol.decision import Share, threshold
+from benchmarks.store import paper
+from benchmarks.store.record import Record, Result
+from benchmarks.store.runs import SCORES, RunStore
+
+AREA_COLUMN = "score_"  # of scores.csv: `score_0.001` holds score_A for A = 0.1 % of the image
+LOSSES = Path("logs") / "metrics.csv"
+SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in the leaderboard's columns
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run and what lies beside its record."""
+
+    record: Record
+    folder: Path
+    scores: pd.DataFrame | None
+    """`scores.csv`; None where the folder holds nothing but the record."""
+    losses: pd.DataFrame | None
+    """`logs/metrics.csv`, one row for each epoch; None for methods that are not trained by gradients."""
+
+    @property
+    def result(self) -> Result:
+        assert self.record.result is not None
+        return self.record.result
+
+    def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(score_A at the run's minimum area, defective) of its test images."""
+        assert self.scores is not None
+        test = self.scores[self.scores["split"] == "test"]
+        return test[f"{AREA_COLUMN}{self.result.minimum_area:g}"].to_numpy(float), test["defective"].to_numpy(bool)
+
+    def over_area(self) -> pd.DataFrame:
+        """Accuracies over the minimum area, the threshold found anew for each: index area, columns good, defective."""
+        assert self.scores is not None
+        validation, test = (self.scores[self.scores["split"] == split] for split in ("validation", "test"))
+        defective = test["defective"].to_numpy(bool)
+        rows = {}
+        for column in [name for name in self.scores.columns if name.startswith(AREA_COLUMN)]:
+            right = (test[column].to_numpy() > threshold(validation[column].to_numpy())) == defective
+            rows[float(column.removeprefix(AREA_COLUMN))] = _mean(right[~defective]), _mean(right[defective])
+        return pd.DataFrame.from_dict(rows, orient="index", columns=list(SIDES)).sort_index()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one category: all its seeds."""
+
+    method: str
+    category: str
+    row: dict[str, Any] | None
+    """Its row of the leaderboard; None if every run failed."""
+    runs: tuple[Run, ...]
+    failed: tuple[Record, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.method}/{self.category}"
+
+    @property
+    def title(self) -> str:
+        return f"{title_of([run.record for run in self.runs] or self.failed)} on {self.category}"
+
+    @property
+    def scored(self) -> list[Run]:
+        """The runs whose scores are at hand."""
+        return [run for run in self.runs if run.scores is not None]
+
+    def total(self, side: str) -> int:
+        """Number of good or of defective test images."""
+        share = getattr(self.runs[0].result, side) if self.runs else None
+        return share.total if share else 0
+
+    def accuracy(self, side: str) -> float | None:
+        return self._value(f"{SIDES[side]}_accuracy")
+
+    def published(self, side: str) -> float | None:
+        """The paper's value; None for other datasets and methods."""
+        return self._value(f"paper_{SIDES[side]}")
+
+    def over_area(self) -> pd.DataFrame:
+        """Means over the seeds of `Run.over_area`."""
+        return pd.concat([run.over_area() for run in self.scored]).groupby(level=0).mean()
+
+    def _value(self, column: str) -> float | None:
+        value = None if self.row is None else self.row.get(column)
+        return None if value is None or pd.isna(value) else float(value)
+
+
+def cells_of(records: Iterable[Record], rows: pd.DataFrame, store: RunStore) -> dict[tuple[str, str], Cell]:
+    """The cells of one dataset and budget, by method and category.
+
+    Args:
+        records: finished and failed runs of that dataset and budget.
+        rows: their rows of the leaderboard.
+
+    Raises:
+        UserError: a run's scores or losses cannot be read.
+    """
+    of_cell: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.seed):
+        of_cell.setdefault((record.method, record.category), []).append(record)
+    row_of = {(row["method"], row["category"]): row for row in rows.to_dict("records")}
+    return {key: _cell(key, row_of.get(key), found, store) for key, found in of_cell.items()}
+
+
+def title_of(records: Sequence[Record]) -> str:
+    """What a method is called in the paper's table, as its config says."""
+    first = records[0]
+    return str(method_config(first).get("title", first.method))
+
+
+def method_config(record: Record) -> dict[str, Any]:
+    """The part of a run's configuration that is the method's."""
+    found = record.identity.get("config", {}).get("method", {})
+    return found if isinstance(found, dict) else {}
+
+
+def applies(method: Sequence[Record], dataset: str, kind: str, category: str) -> bool:
+    """Whether a method, of which these are runs, is meant for a category: its config says so, and the paper's Table 2."""
+    config = method_config(method[0]) if method else {}
+    if kind not in config.get("inputs", {kind: None}) or category not in (config.get("table_categories") or [category]):
+        return False
+    name = method[0].method if method else ""
+    if dataset != paper.MVTEC_AD or name not in paper.METHODS:
+        return True
+    table = paper.table2()
+    return bool(((table["method"] == name) & (table["category"] == category)).any())
+
+
+@lru_cache(maxsize=None)
+def interval(correct: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % interval; the same few counts are asked for again and again."""
+    return Share.of(correct, total).interval
+
+
+def _cell(key: tuple[str, str], row: dict[str, Any] | None, records: list[Record], store: RunStore) -> Cell:
+    finished = [record for record in records if record.result is not None]
+    failed = [record for record in records if record.result is None]
+    return Cell(*key, row, tuple(_run(record, store) for record in finished), tuple(failed))
+
+
+def _run(record: Record, store: RunStore) -> Run:
+    folder = store.folder(record.cell)
+    scores = _read(folder / SCORES, {"path", "split", "defective", f"{AREA_COLUMN}{_area(record):g}"})
+    losses = _read(folder / LOSSES, {"epoch"})
+    return Run(record, folder, scores, None if losses is None or losses.empty else _by_epoch(losses))
+
+
+def _area(record: Record) -> float:
+    assert record.result is not None
+    return record.result.minimum_area
+
+
+def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
+    if not path.is_file() or path.stat().st_size == 0:
+        return None
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"Cannot read {path} ({error}). Run its cell again with force=true.") from error
+    if not needed <= set(table.columns):
+        missing = ", ".join(sorted(needed - set(table.columns)))
+        raise UserError(f"{path} has no column {missing}. Run its cell again with force=true.")
+    return table
+
+
+def _by_epoch(table: pd.DataFrame) -> pd.DataFrame | None:
+    """Losses by epoch; the logger may spread an epoch's values over several rows."""
+    losses = table.drop(columns=["step"], errors="ignore").groupby("epoch").mean().dropna(axis="columns", how="all")
+    return losses if len(losses.columns) else None
+
+
+def _mean(right: NDArray[np.bool_]) -> float:
+    return float(right.mean()) if len(right) else float("nan")

@@ -1,0 +1,377 @@
+"""The plots of one cell, for the page (SVG) and for papers (PNG and PDF): each a drawing and the same in words."""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from benchmarks.files import replacing
+from benchmarks.report.cells import Cell, interval
+
+# Okabe and Ito's blue and vermilion: told apart with any colour vision. The page exchanges these for its own, light or dark.
+GOOD, DEFECTIVE, INK, FAINT = "#0072b2", "#d55e00", "#24292f", "#c9ced6"
+COLOURS = {"good": GOOD, "defective": DEFECTIVE}
+LINES = {"good": "solid", "defective": "dashed"}
+CSS_VARIABLES = {GOOD: "var(--good)", DEFECTIVE: "var(--defective)", INK: "var(--ink)", FAINT: "var(--faint)"}
+STYLE = {
+    "font.size": 9,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 9,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.6,
+    "lines.solid_joinstyle": "miter",
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "defectbench",  # the same plot gives the same bytes
+    "pdf.fonttype": 42,  # embedded as TrueType, which journals ask for
+    "savefig.dpi": 300,
+}
+SIZE = (4.3, 2.9)  # inches
+BINS = 24
+LOG_FROM = 20  # ratio of largest to median score from which the axis is logarithmic
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A kind of plot: its name in files, its title, how it is drawn, and what it says in words."""
+
+    name: str
+    title: str
+    draw: Callable[[Axes, Cell], None]
+    words: Callable[[Cell], str]
+    is_possible: Callable[[Cell], bool]
+
+    def figure(self, cell: Cell) -> Figure:
+        """Drawn in the style that is in force (`style`)."""
+        figure = Figure(figsize=SIZE)
+        axes = figure.add_axes((0.13, 0.17, 0.84, 0.78))
+        self.draw(axes, cell)
+        return figure
+
+
+def style() -> Any:
+    """A context in which figures are drawn and written."""
+    return matplotlib.rc_context(STYLE)
+
+
+def svg(figure: Figure, prefix: str) -> str:
+    """The figure as an inline SVG element: no fixed size, the page's colours and font, and ids that no other one has."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    view_box = re.search(r'viewBox="[^"]*"', text)
+    assert view_box is not None
+    body = text[text.index(">") + 1 :]
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
+    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
+    for colour, variable in CSS_VARIABLES.items():
+        body = body.replace(colour, variable)
+    return f'<svg {view_box.group(0)} aria-hidden="true" focusable="false">' + re.sub(r"\s*\n\s*", "\n", body).strip()
+
+
+def write_paper_figures(figure: Figure, stem: Path) -> list[Path]:
+    """PNG and PDF, without dates."""
+    paths = []
+    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
+        path = stem.with_name(stem.name + suffix)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format=suffix[1:], metadata=metadata)
+        paths.append(path)
+    return paths
+
+
+# Histogram of scores
+
+
+def _draw_histogram(axes: Axes, cell: Cell) -> None:
+    """Good images above the line, defective ones below; solid where they lie on the wrong side of their seed's threshold."""
+    pooled = [run.test_scores() for run in cell.scored]
+    limits = [run.result.threshold for run in cell.scored]
+    scores, defective = (np.concatenate(part) for part in zip(*pooled, strict=True))
+    limit = np.concatenate([np.full(len(part), value) for (part, _), value in zip(pooled, limits, strict=True)])
+    edges = _edges(np.append(scores, limits), axes)
+    wrong = (scores > limit) != defective
+    highest = 0.0
+    for side, sign, chosen in (("good", 1, ~defective), ("defective", -1, defective)):
+        if not chosen.any():
+            continue
+        share = 1 / chosen.sum()
+        below = np.histogram(scores[chosen & wrong], edges)[0] * share
+        total = np.histogram(scores[chosen], edges)[0] * share
+        axes.stairs(sign * total, edges, baseline=sign * below, fill=True, color=COLOURS[side], alpha=0.4)
+        axes.stairs(sign * below, edges, fill=True, color=COLOURS[side])
+        highest = max(highest, total.max())
+    for value in limits:
+        axes.axvline(value, color=INK, linewidth=1.2 if len(limits) == 1 else 0.7)
+    axes.axhline(0, color=INK, linewidth=0.6)
+    top = 1.25 * highest
+    axes.set_ylim(-top, top)
+    ticks = [-highest, -highest / 2, 0, highest / 2, highest]
+    axes.set_yticks(ticks, [f"{abs(tick):.0%}" for tick in ticks])
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlabel("score of the image")
+    axes.set_ylabel("share of images")
+    axes.text(0.99, 0.97, "good", color=GOOD, transform=axes.transAxes, ha="right", va="top")
+    axes.text(0.99, 0.03, "defective", color=DEFECTIVE, transform=axes.transAxes, ha="right", va="bottom")
+    axes.text(max(limits), top, " threshold", va="top", fontsize=8)
+
+
+def _edges(values: NDArray[np.float64], axes: Axes) -> NDArray[np.float64]:
+    """Edges of the bins; logarithmic where a few scores are far above the rest."""
+    low, high = float(values.min()), float(values.max())
+    if low > 0 and high > LOG_FROM * float(np.median(values)):
+        axes.set_xscale("log")
+        axes.minorticks_off()
+        return np.geomspace(low, high * 1.001, BINS + 1)
+    axes.locator_params(axis="x", nbins=4)
+    margin = 1e-3 * (high - low) or 1e-3 * abs(high) or 1e-3
+    return np.linspace(low - margin, high + margin, BINS + 1)
+
+
+def _histogram_in_words(cell: Cell) -> str:
+    limits = [run.result.threshold for run in cell.scored]
+    pooled = f", pooled over {len(limits)} seeds" if len(limits) > 1 else ""
+    lines = (
+        f"threshold {limits[0]:.4g}"
+        if len(limits) == 1
+        else f"thresholds of the seeds, {min(limits):.4g} to {max(limits):.4g}"
+    )
+    wrong = " and ".join(
+        f"{(1 - accuracy) * cell.total(side):.3g} of {cell.total(side)} {side}"
+        for side in COLOURS
+        if (accuracy := cell.accuracy(side)) is not None
+    )
+    mean = " on average" if len(limits) > 1 else ""
+    return (
+        f"Scores of the good (upwards) and defective (downwards) test images{pooled}. Vertical: {lines}. "
+        f"Solid, on the wrong side: {wrong} images{mean}."
+    )
+
+
+# Both accuracies over the minimum defect area
+
+
+def _draw_over_area(axes: Axes, cell: Cell) -> None:
+    mean = cell.over_area()
+    for run in cell.scored if len(cell.scored) > 1 else []:
+        curve = run.over_area()
+        for side in COLOURS:
+            axes.plot(curve.index, curve[side], color=COLOURS[side], linestyle=LINES[side], linewidth=0.6, alpha=0.6)
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    right = mean.index.max()
+    last = {side: mean[side].iloc[-1] for side in COLOURS if mean[side].notna().any()}
+    for (side, _), place in zip(last.items(), _apart(list(last.values())), strict=True):
+        axes.plot(mean.index, mean[side], color=COLOURS[side], linestyle=LINES[side])
+        axes.text(right * 1.15, place, side, color=COLOURS[side], va="center")
+        published = cell.published(side)
+        if published is not None:
+            axes.axhline(published, color=COLOURS[side], linestyle="dotted", linewidth=1)
+            axes.text(mean.index.min(), published, "paper", color=COLOURS[side], va="bottom", fontsize=7)
+    area = cell.scored[0].result.minimum_area
+    axes.axvline(area, color=INK, linewidth=0.8)
+    axes.text(area, 1.02, "used here", ha="center", fontsize=8)
+    axes.set_xlim(mean.index.min(), right * 6)
+    ticks = [tick for tick in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1) if mean.index.min() <= tick <= right]
+    axes.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
+    _unit(axes, "y")
+    axes.set_xlabel("minimum defect area, share of the image")
+    axes.set_ylabel("classified correctly")
+
+
+def _apart(places: Sequence[float], gap: float = 0.09) -> list[float]:
+    """Heights of one or two labels, moved so that they do not overlap."""
+    if len(places) < 2 or abs(places[0] - places[1]) >= gap:
+        return list(places)
+    middle = min(max(sum(places) / 2, gap / 2), 1 - gap / 2)
+    sign = 1 if places[0] >= places[1] else -1
+    return [middle + sign * gap / 2, middle - sign * gap / 2]
+
+
+def _over_area_in_words(cell: Cell) -> str:
+    mean = cell.over_area()
+    first, last = mean.index[0], mean.index[-1]
+    runs = f"mean of {len(cell.scored)} seeds thick, each seed thin; " if len(cell.scored) > 1 else ""
+    ranges = " and ".join(
+        f"{side} images from {mean[side].iloc[0]:.2f} to {mean[side].iloc[-1]:.2f}"
+        for side in COLOURS
+        if mean[side].notna().any()
+    )
+    text = (
+        f"Accuracy over the minimum defect area, the threshold found anew for each area ({runs}defective dashed). "
+        f"From {first:.3%} to {last:.0%} of the image: {ranges}."
+    )
+    return f"{text} {_reachability(cell, mean)}".strip()
+
+
+def _reachability(cell: Cell, mean: pd.DataFrame) -> str:
+    """Whether any area of the grid gives the paper's pair, within the 95 % intervals of our counts."""
+    published = {side: cell.published(side) for side in COLOURS}
+    if None in published.values():
+        return ""
+    pair = f"The paper's pair, {published['good']:.2f} and {published['defective']:.2f} (dotted),"
+    reached = [area for area, ours in mean.iterrows() if all(_is_near(cell, s, ours[s], published[s]) for s in COLOURS)]
+    if reached:
+        where = f"{reached[0]:.3%}" + (f" to {reached[-1]:.3%}" if len(reached) > 1 else "")
+        return f"{pair} lies within our 95 % intervals at {where}."
+    distance = sum((mean[side] - published[side]) ** 2 for side in COLOURS)
+    nearest = distance.idxmin()
+    ours = mean.loc[nearest]
+    return (
+        f"{pair} lies within our 95 % intervals at no area; nearest at {nearest:.3%}, with {ours['good']:.2f} and "
+        f"{ours['defective']:.2f}."
+    )
+
+
+def _is_near(cell: Cell, side: str, ours: float, published: float | None) -> bool:
+    assert published is not None
+    total = cell.total(side)
+    low, high = interval(round(ours * total), total)
+    return low - 0.005 <= published <= high + 0.005  # the paper prints two digits
+
+
+# ROC and precision-recall curves
+
+
+def _draw_roc(axes: Axes, cell: Cell) -> None:
+    from sklearn.metrics import roc_curve  # a second to import
+
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
+    for run in cell.scored:
+        scores, defective = run.test_scores()
+        alarms, found, _ = roc_curve(defective, scores)
+        axes.plot(alarms, found, color=INK, linewidth=_thin(cell), clip_on=False)
+        axes.plot(*_decision(run), "o", color=DEFECTIVE, markersize=5, clip_on=False)
+    good, defective_ = cell.published("good"), cell.published("defective")
+    if good is not None and defective_ is not None:
+        axes.plot(1 - good, defective_, "D", color=GOOD, fillstyle="none", markersize=6, clip_on=False)
+    _unit(axes, "x")
+    _unit(axes, "y")
+    axes.set_xlabel("good images flagged (false alarms)")
+    axes.set_ylabel("defective images found")
+
+
+def _decision(run: Any) -> tuple[float, float]:
+    """The run's point in the ROC plane."""
+    return 1 - run.result.good.ratio, run.result.defective.ratio
+
+
+def _roc_in_words(cell: Cell) -> str:
+    assert cell.row is not None
+    several = len(cell.scored) > 1
+    spread = f" ± {cell.row['image_auroc_std']:.3f} over the seeds (thin lines)" if several else ""
+    good, defective = cell.accuracy("good"), cell.accuracy("defective")
+    assert good is not None and defective is not None
+    text = (
+        f"ROC curve of the images. AUROC {cell.row['image_auroc']:.3f}{spread}. {'Dots' if several else 'Dot'}: the threshold's "
+        f"decision, {1 - good:.0%} of the good images flagged and {defective:.0%} of the defective ones found"
+        f"{' on average' if several else ''}."
+    )
+    if cell.published("good") is not None:
+        text += f" Diamond: the paper, {1 - (cell.published('good') or 0):.0%} and {cell.published('defective'):.0%}."
+    return text
+
+
+def _draw_precision_recall(axes: Axes, cell: Cell) -> None:
+    from sklearn.metrics import precision_recall_curve
+
+    axes.axhline(_defective_share(cell), color=FAINT, linewidth=1)
+    for run in cell.scored:
+        scores, defective = run.test_scores()
+        precision, recall, _ = precision_recall_curve(defective, scores)
+        axes.plot(recall, precision, color=INK, linewidth=_thin(cell), drawstyle="steps-post", clip_on=False)
+    _unit(axes, "x")
+    _unit(axes, "y")
+    axes.set_xlabel("recall: defective images found")
+    axes.set_ylabel("precision: flagged ones defective")
+
+
+def _defective_share(cell: Cell) -> float:
+    return cell.total("defective") / (cell.total("good") + cell.total("defective"))
+
+
+def _precision_recall_in_words(cell: Cell) -> str:
+    assert cell.row is not None
+    return (
+        f"Precision and recall of the defective images. Average precision {cell.row['image_average_precision']:.3f}; guessing would "
+        f"give {_defective_share(cell):.3f}, the share of defective images (horizontal line)."
+    )
+
+
+# Losses
+
+
+def _draw_losses(axes: Axes, cell: Cell) -> None:
+    styles = ["solid", "dashed", "dotted", "dashdot"]
+    runs = [run for run in cell.runs if run.losses is not None]
+    values = pd.concat([run.losses for run in runs])
+    if (values > 0).all(axis=None) and values.max(axis=None) > LOG_FROM * values.min(axis=None):
+        axes.set_yscale("log")
+        axes.minorticks_off()
+    for run in runs:
+        for linestyle, name in zip(styles, run.losses.columns, strict=False):
+            axes.plot(run.losses.index + 1, run.losses[name], color=INK, linestyle=linestyle, linewidth=_thin(cell))
+    last = runs[0].losses.iloc[-1]
+    for name, value in last.items():
+        axes.annotate(name, (runs[0].losses.index[-1] + 1, value), (-2, 4), textcoords="offset points", ha="right", fontsize=8)
+    axes.locator_params(axis="x", nbins=5, integer=True)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("mean training loss of the epoch")
+
+
+def _losses_in_words(cell: Cell) -> str:
+    losses = next(run.losses for run in cell.runs if run.losses is not None)
+    courses = "; ".join(f"{name} {part.iloc[0]:.3g} to {part.iloc[-1]:.3g}" for name, part in losses.items())
+    return f"Training losses over {len(losses)} epochs{', all seeds' if len(cell.runs) > 1 else ''}. First seed: {courses}."
+
+
+def _thin(cell: Cell) -> float:
+    return 1.6 if len(cell.runs) == 1 else 0.8
+
+
+def _unit(axes: Axes, axis: str) -> None:
+    """An axis from 0 to 1 with few ticks: they are most of a plot's bytes and time."""
+    axes.set(**{f"{axis}lim": (0, 1), f"{axis}ticks": (0, 0.5, 1)})
+
+
+def _has_scores(cell: Cell) -> bool:
+    return bool(cell.scored)
+
+
+def _has_both_sides(cell: Cell) -> bool:
+    return bool(cell.scored) and all(run.result.image is not None for run in cell.scored)
+
+
+def _has_losses(cell: Cell) -> bool:
+    return any(run.losses is not None and len(run.losses) > 1 for run in cell.runs)
+
+
+PLOTS = (
+    Plot("scores", "Scores and threshold", _draw_histogram, _histogram_in_words, _has_scores),
+    Plot("over_area", "Accuracy over the minimum area", _draw_over_area, _over_area_in_words, _has_scores),
+    Plot("roc", "ROC curve", _draw_roc, _roc_in_words, _has_both_sides),
+    Plot("precision_recall", "Precision and recall", _draw_precision_recall, _precision_recall_in_words, _has_both_sides),
+    Plot("losses", "Training", _draw_losses, _losses_in_words, _has_losses),
+)
