@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +37,26 @@ class Run:
         assert self.record.result is not None
         return self.record.result
 
+    @cached_property
     def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """(score_A at the run's minimum area, defective) of its test images."""
         assert self.scores is not None
         test = self.scores[self.scores["split"] == "test"]
         return test[f"{AREA_COLUMN}{self.result.minimum_area:g}"].to_numpy(float), test["defective"].to_numpy(bool)
 
+    @cached_property
     def over_area(self) -> pd.DataFrame:
         """Accuracies over the minimum area, the threshold found anew for each: index area, columns good, defective."""
         assert self.scores is not None
-        validation, test = (self.scores[self.scores["split"] == split] for split in ("validation", "test"))
-        defective = test["defective"].to_numpy(bool)
-        rows = {}
-        for column in [name for name in self.scores.columns if name.startswith(AREA_COLUMN)]:
-            right = (test[column].to_numpy() > threshold(validation[column].to_numpy())) == defective
-            rows[float(column.removeprefix(AREA_COLUMN))] = _mean(right[~defective]), _mean(right[defective])
-        return pd.DataFrame.from_dict(rows, orient="index", columns=list(SIDES)).sort_index()
+        columns = [name for name in self.scores.columns if name.startswith(AREA_COLUMN)]
+        scores_NA = self.scores[columns].to_numpy(float)
+        is_test = (self.scores["split"] == "test").to_numpy()
+        defective = self.scores["defective"].to_numpy(bool)[is_test]
+        threshold_A = [threshold(scores_N) for scores_N in scores_NA[~is_test].T]
+        right_NA = (scores_NA[is_test] > threshold_A) == defective[:, None]
+        accuracies = {"good": _mean(right_NA[~defective]), "defective": _mean(right_NA[defective])}
+        areas = [float(name.removeprefix(AREA_COLUMN)) for name in columns]
+        return pd.DataFrame(accuracies, index=areas).sort_index()
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,10 @@ class Cell:
         """The paper's value; None for other datasets and methods."""
         return self._value(f"paper_{SIDES[side]}")
 
+    @cached_property
     def over_area(self) -> pd.DataFrame:
         """Means over the seeds of `Run.over_area`."""
-        return pd.concat([run.over_area() for run in self.scored]).groupby(level=0).mean()
+        return pd.concat([run.over_area for run in self.scored]).groupby(level=0).mean()
 
     def _value(self, column: str) -> float | None:
         value = None if self.row is None else self.row.get(column)
@@ -184,5 +189,7 @@ def _by_epoch(table: pd.DataFrame) -> pd.DataFrame | None:
     return losses if len(losses.columns) else None
 
 
-def _mean(right: NDArray[np.bool_]) -> float:
-    return float(right.mean()) if len(right) else float("nan")
+def _mean(right_NA: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Over the images; NaN if there are none."""
+    count, areas = right_NA.shape
+    return right_NA.mean(axis=0) if count else np.full(areas, np.nan)

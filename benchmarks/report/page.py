@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MINUS = "\N{MINUS SIGN}"
 LICENCE_REASON = (
     "Pictures are left out unless asked for: they show images of the dataset, and most licences, MVTec AD's among them, "
-    "do not allow to pass those on. `defectbench report --images` embeds them for your own use, from runs with save_maps=true."
+    "do not allow to pass those on. For your own use, defectbench report --images embeds them, from runs with save_maps=true."
 )
 NO_MAPS_REASON = "No pictures: no seed of this cell kept its anomaly maps (save_maps=true)."
 WHERE_THINGS_LIE = ("data.root=", "data.cache_dir=", "results.dir=", "progress=")  # decide no number
@@ -57,7 +57,7 @@ class Line:
         """The class that colours the difference; the palest for one that the interval explains."""
         if self.difference is None or abs(self.difference) < 0.005:
             return ""
-        step = 1 if self.inside else 2 + (abs(self.difference) >= STEPS[1])
+        step = 1 if self.inside else 2 + sum(abs(self.difference) >= step for step in STEPS)
         return f"{'above' if self.difference > 0 else 'below'}-{step}"
 
     @property
@@ -161,8 +161,8 @@ class Group:
     caption: str
     verdict: str
     compared: bool
-    methods: list[tuple[str, str]]
-    """Name and title of each column."""
+    methods: list[tuple[str, str, str]]
+    """Name, title and warning of each column."""
     body: list[tuple[str, str, dict[str, int], list[Shown]]]
     """Category, kind, number of images by side, and a cell for each method."""
     means: list[list[tuple[str, str, str]]]
@@ -245,7 +245,9 @@ def _group(records: list[Record], cells: dict[tuple[str, str], Cell], rows: pd.D
     for record in records:
         by_method.setdefault(record.method, []).append(record)
     methods = _in_order([*by_method, *rows["method"]], paper.METHODS)
-    kinds = {record.category: record.kind for record in records} | dict(zip(rows["category"], rows["kind"], strict=True))
+    kinds = {record.category: record.kind for record in records} | dict(
+        zip(rows["category"], rows["kind"], strict=True)
+    )
     categories = _in_order(kinds, list(paper.table2()["category"].unique()))
     categories.sort(key=lambda category: kinds[category] != "texture")
     row_of = {(row["method"], row["category"]): row for row in rows.to_dict("records")}
@@ -267,7 +269,7 @@ def _group(records: list[Record], cells: dict[tuple[str, str], Cell], rows: pd.D
         _caption(records, rows),
         _verdict(rows),
         bool(rows["paper_normal"].notna().any()),
-        [(method, titles[method] + _random(rows, method)) for method in methods],
+        [(method, titles[method], _warning(rows, method)) for method in methods],
         [
             (category, kinds[category], _totals(rows, category), [table[method, category] for method in methods])
             for category in categories
@@ -303,10 +305,10 @@ def _lines(row: dict[str, Any]) -> Iterable[Line]:
             yield Line(side, row[f"{name}_accuracy"], low, high, published, inside)
 
 
-def _random(rows: pd.DataFrame, method: str) -> str:
+def _warning(rows: pd.DataFrame, method: str) -> str:
     """A mark for numbers that mean nothing."""
     facts = rows.loc[rows["method"] == method, "facts"].astype(str)
-    return " (random weights)" if facts.str.contains("weights=random").any() else ""
+    return "random weights" if facts.str.contains("weights=random").any() else ""
 
 
 def _totals(rows: pd.DataFrame, category: str) -> dict[str, int]:
@@ -349,7 +351,7 @@ def _verdict(rows: pd.DataFrame) -> str:
 
 
 def _in_table_order(cells: dict[tuple[str, str], Cell], group: Group) -> list[Cell]:
-    places = [(method, category) for category, *_ in group.body for method, _ in group.methods]
+    places = [(method, category) for category, *_ in group.body for method, *_ in group.methods]
     return [cells[place] for place in places if place in cells]
 
 
@@ -401,7 +403,7 @@ def _provenance(cell: Cell) -> dict[str, str]:
         "versions": _distinct(versions),
         "training data": _distinct(record.identity.get("train_data", "") for record in records),
         "test data": _distinct(record.test_data for record in records),
-        "device": _distinct(f"{record.device}, {record.threads} CPU threads" for record in records),
+        "device": _distinct(f"{record.device}, CPU threads: {record.threads}" for record in records),
         "visible GPUs": _distinct(record.visible_gpus for record in records),
         "the method says": _distinct(facts),
         "map size": _distinct(f"{run.result.map_size[1]} × {run.result.map_size[0]} px" for run in cell.runs),

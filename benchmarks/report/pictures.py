@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile, read_category
 from benchmarks.errors import UserError
+from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.report.cells import AREA_COLUMN, Cell, Run
 
 PX = 240  # longer side of a panel
@@ -119,7 +120,9 @@ def _root_of(run: Run) -> Path:
         if "spec" in data:  # the built-in dataset keeps each kind of itself in a folder of its own
             from benchmarks.data.synthetic import SyntheticSpec
 
-            return root / SyntheticSpec(**{key: value for key, value in data["spec"].items() if key != "_target_"}).key()
+            return (
+                root / SyntheticSpec(**{key: value for key, value in data["spec"].items() if key != "_target_"}).key()
+            )
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise UserError(f"{path} does not say where the images are ({error}). Say it: --data-root DIR.") from error
     return root
@@ -135,9 +138,13 @@ def _read_map(path: Path) -> NDArray[np.float32]:
     try:
         map_HW = np.asarray(tifffile.imread(path, key=0), np.float32)
     except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise UserError(f"Cannot read the anomaly map {path} ({error}). Run its cell again with save_maps=true.") from error
+        raise UserError(
+            f"Cannot read the anomaly map {path} ({error}). Run its cell again with save_maps=true."
+        ) from error
     if map_HW.ndim != 2:
-        raise UserError(f"{path} is no anomaly map: it has shape {map_HW.shape}. Run its cell again with save_maps=true.")
+        raise UserError(
+            f"{path} is no anomaly map: it has shape {map_HW.shape}. Run its cell again with save_maps=true."
+        )
     return map_HW
 
 
@@ -153,18 +160,33 @@ def _picture(run: Run, choice: Choice, file: ImageFile | None, map_HW: NDArray[n
     plain = np.asarray(Image.fromarray(decode(file.path, "rgb")).resize(size, Image.Resampling.LANCZOS))
     small_map = np.asarray(Image.fromarray(map_HW).resize(size, Image.Resampling.BILINEAR))
     limit = run.result.threshold
-    heat = _outlined(_heat(plain, small_map, low, limit, _highest_score(run)), small_map > limit, FOUND, 3)
+    found = _small(_regions(map_HW > limit, run.result.minimum_area), size)
+    heat = _outlined(_heat(plain, small_map, low, limit, _highest_score(run)), found, FOUND, 3)
     if file.mask is not None:
-        mask = (decode(file.mask, "gray")[..., 0] > 0).astype(np.float32)
-        shape = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BOX)) > 0
-        plain, heat = _outlined(plain, shape, TRUTH, 5), _outlined(heat, shape, TRUTH, 5)
+        truth = _small(decode(file.mask, "gray")[..., 0] > 0, size)
+        plain, heat = _outlined(plain, truth, TRUTH, 5), _outlined(heat, truth, TRUTH, 5)
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
     pixels = Image.fromarray(np.hstack([plain, gap, heat]))
     return Picture(choice, pixels, _in_words(choice, limit, file))
 
 
+def _regions(shape: NDArray[np.bool_], minimum_area: float) -> NDArray[np.bool_]:
+    """Those 8-connected parts that are large enough to count as a defect."""
+    from scipy.ndimage import label
+
+    labels, _ = label(shape, np.ones((3, 3)))
+    large = np.bincount(labels.ravel()) >= area_in_pixels(minimum_area, shape.size)
+    large[0] = False
+    return large[labels]
+
+
+def _small(shape: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A shape at the picture's size (width, height); however thin, it stays."""
+    return np.asarray(Image.fromarray(shape.astype(np.float32)).resize(size, Image.Resampling.BOX)) > 0
+
+
 def _highest_score(run: Run) -> float:
-    return float(run.test_scores()[0].max())
+    return float(run.test_scores[0].max())
 
 
 def _heat(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.files import replacing
@@ -36,8 +37,8 @@ STYLE = {
     "lines.linewidth": 1.6,
     "lines.solid_joinstyle": "miter",
     "text.color": INK,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
+    "xtick.bottom": False,  # grid lines mark the ticks
+    "ytick.left": False,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "svg.fonttype": "none",  # text stays text
@@ -47,7 +48,7 @@ STYLE = {
 }
 SIZE = (4.3, 2.9)  # inches
 BINS = 24
-LOG_FROM = 20  # ratio of largest to median score from which the axis is logarithmic
+LOG_FROM = 8  # ratio of the largest to the usual value from which an axis is logarithmic
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def style() -> Any:
 def svg(figure: Figure, prefix: str) -> str:
     """The figure as an inline SVG element: no fixed size, the page's colours and font, and ids that no other one has."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     view_box = re.search(r'viewBox="[^"]*"', text)
@@ -107,7 +108,7 @@ def write_paper_figures(figure: Figure, stem: Path) -> list[Path]:
 
 def _draw_histogram(axes: Axes, cell: Cell) -> None:
     """Good images above the line, defective ones below; solid where they lie on the wrong side of their seed's threshold."""
-    pooled = [run.test_scores() for run in cell.scored]
+    pooled = [run.test_scores for run in cell.scored]
     limits = [run.result.threshold for run in cell.scored]
     scores, defective = (np.concatenate(part) for part in zip(*pooled, strict=True))
     limit = np.concatenate([np.full(len(part), value) for (part, _), value in zip(pooled, limits, strict=True)])
@@ -126,26 +127,25 @@ def _draw_histogram(axes: Axes, cell: Cell) -> None:
     for value in limits:
         axes.axvline(value, color=INK, linewidth=1.2 if len(limits) == 1 else 0.7)
     axes.axhline(0, color=INK, linewidth=0.6)
-    top = 1.25 * highest
+    top = 1.2 * highest
     axes.set_ylim(-top, top)
-    ticks = [-highest, -highest / 2, 0, highest / 2, highest]
-    axes.set_yticks(ticks, [f"{abs(tick):.0%}" for tick in ticks])
+    step = next(step for step in (0.05, 0.1, 0.2, 0.5) if 2 * step > highest or step == 0.5)
+    axes.set_yticks([-step, 0, step], [f"{step:.0%}", "0", f"{step:.0%}"])
     axes.set_xlim(edges[0], edges[-1])
     axes.set_xlabel("score of the image")
     axes.set_ylabel("share of images")
     axes.text(0.99, 0.97, "good", color=GOOD, transform=axes.transAxes, ha="right", va="top")
     axes.text(0.99, 0.03, "defective", color=DEFECTIVE, transform=axes.transAxes, ha="right", va="bottom")
-    axes.text(max(limits), top, " threshold", va="top", fontsize=8)
+    axes.text(float(np.median(limits)), 1.02 * top, "threshold", ha="center", fontsize=8)
 
 
 def _edges(values: NDArray[np.float64], axes: Axes) -> NDArray[np.float64]:
     """Edges of the bins; logarithmic where a few scores are far above the rest."""
     low, high = float(values.min()), float(values.max())
     if low > 0 and high > LOG_FROM * float(np.median(values)):
-        axes.set_xscale("log")
-        axes.minorticks_off()
+        _logarithmic(axes, "x", low, high, "{:g}")
         return np.geomspace(low, high * 1.001, BINS + 1)
-    axes.locator_params(axis="x", nbins=4)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     margin = 1e-3 * (high - low) or 1e-3 * abs(high) or 1e-3
     return np.linspace(low - margin, high + margin, BINS + 1)
 
@@ -174,14 +174,13 @@ def _histogram_in_words(cell: Cell) -> str:
 
 
 def _draw_over_area(axes: Axes, cell: Cell) -> None:
-    mean = cell.over_area()
+    mean = cell.over_area
     for run in cell.scored if len(cell.scored) > 1 else []:
-        curve = run.over_area()
+        curve = run.over_area
         for side in COLOURS:
             axes.plot(curve.index, curve[side], color=COLOURS[side], linestyle=LINES[side], linewidth=0.6, alpha=0.6)
-    axes.set_xscale("log")
-    axes.minorticks_off()
     right = mean.index.max()
+    _logarithmic(axes, "x", mean.index.min(), right, "{:g} %", 100)
     last = {side: mean[side].iloc[-1] for side in COLOURS if mean[side].notna().any()}
     for (side, _), place in zip(last.items(), _apart(list(last.values())), strict=True):
         axes.plot(mean.index, mean[side], color=COLOURS[side], linestyle=LINES[side])
@@ -194,8 +193,6 @@ def _draw_over_area(axes: Axes, cell: Cell) -> None:
     axes.axvline(area, color=INK, linewidth=0.8)
     axes.text(area, 1.02, "used here", ha="center", fontsize=8)
     axes.set_xlim(mean.index.min(), right * 6)
-    ticks = [tick for tick in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1) if mean.index.min() <= tick <= right]
-    axes.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
     _unit(axes, "y")
     axes.set_xlabel("minimum defect area, share of the image")
     axes.set_ylabel("classified correctly")
@@ -211,7 +208,7 @@ def _apart(places: Sequence[float], gap: float = 0.09) -> list[float]:
 
 
 def _over_area_in_words(cell: Cell) -> str:
-    mean = cell.over_area()
+    mean = cell.over_area
     first, last = mean.index[0], mean.index[-1]
     runs = f"mean of {len(cell.scored)} seeds thick, each seed thin; " if len(cell.scored) > 1 else ""
     ranges = " and ".join(
@@ -260,7 +257,7 @@ def _draw_roc(axes: Axes, cell: Cell) -> None:
 
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
     for run in cell.scored:
-        scores, defective = run.test_scores()
+        scores, defective = run.test_scores
         alarms, found, _ = roc_curve(defective, scores)
         axes.plot(alarms, found, color=INK, linewidth=_thin(cell), clip_on=False)
         axes.plot(*_decision(run), "o", color=DEFECTIVE, markersize=5, clip_on=False)
@@ -299,7 +296,7 @@ def _draw_precision_recall(axes: Axes, cell: Cell) -> None:
 
     axes.axhline(_defective_share(cell), color=FAINT, linewidth=1)
     for run in cell.scored:
-        scores, defective = run.test_scores()
+        scores, defective = run.test_scores
         precision, recall, _ = precision_recall_curve(defective, scores)
         axes.plot(recall, precision, color=INK, linewidth=_thin(cell), drawstyle="steps-post", clip_on=False)
     _unit(axes, "x")
@@ -328,15 +325,18 @@ def _draw_losses(axes: Axes, cell: Cell) -> None:
     runs = [run for run in cell.runs if run.losses is not None]
     values = pd.concat([run.losses for run in runs])
     if (values > 0).all(axis=None) and values.max(axis=None) > LOG_FROM * values.min(axis=None):
-        axes.set_yscale("log")
-        axes.minorticks_off()
+        _logarithmic(axes, "y", values.min(axis=None), values.max(axis=None), "{:g}")
     for run in runs:
         for linestyle, name in zip(styles, run.losses.columns, strict=False):
             axes.plot(run.losses.index + 1, run.losses[name], color=INK, linestyle=linestyle, linewidth=_thin(cell))
     last = runs[0].losses.iloc[-1]
     for name, value in last.items():
-        axes.annotate(name, (runs[0].losses.index[-1] + 1, value), (-2, 4), textcoords="offset points", ha="right", fontsize=8)
-    axes.locator_params(axis="x", nbins=5, integer=True)
+        axes.annotate(
+            name, (runs[0].losses.index[-1] + 1, value), (-2, 4), textcoords="offset points", ha="right", fontsize=8
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    if axes.get_yscale() == "linear":
+        axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean training loss of the epoch")
 
@@ -356,6 +356,17 @@ def _unit(axes: Axes, axis: str) -> None:
     axes.set(**{f"{axis}lim": (0, 1), f"{axis}ticks": (0, 0.5, 1)})
 
 
+def _logarithmic(axes: Axes, axis: str, low: float, high: float, form: str, factor: float = 1) -> None:
+    """A logarithmic axis, labelled at powers of ten, or at 1, 2 and 5 where they are few; `factor` turns shares into per cent."""
+    ticks = [part * 10.0**power for power in range(-12, 13) for part in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    powers = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
+    ticks = powers[:: 1 + len(powers) // 6] if len(powers) > 1 else ticks
+    axes.set(**{f"{axis}scale": "log"})
+    axes.minorticks_off()
+    axes.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": [form.format(factor * tick) for tick in ticks]})
+
+
 def _has_scores(cell: Cell) -> bool:
     return bool(cell.scored)
 
@@ -372,6 +383,8 @@ PLOTS = (
     Plot("scores", "Scores and threshold", _draw_histogram, _histogram_in_words, _has_scores),
     Plot("over_area", "Accuracy over the minimum area", _draw_over_area, _over_area_in_words, _has_scores),
     Plot("roc", "ROC curve", _draw_roc, _roc_in_words, _has_both_sides),
-    Plot("precision_recall", "Precision and recall", _draw_precision_recall, _precision_recall_in_words, _has_both_sides),
+    Plot(
+        "precision_recall", "Precision and recall", _draw_precision_recall, _precision_recall_in_words, _has_both_sides
+    ),
     Plot("losses", "Training", _draw_losses, _losses_in_words, _has_losses),
 )
