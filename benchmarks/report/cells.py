@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,20 @@ class Run:
         """(score_A at the run's minimum area, defective) of its test images."""
         assert self.scores is not None
         test = self.scores[self.scores["split"] == "test"]
-        return test[f"{AREA_COLUMN}{self.result.minimum_area:g}"].to_numpy(float), test["defective"].to_numpy(bool)
+        return test[deciding_column(self.record)].to_numpy(float), test["defective"].to_numpy(bool)
+
+    @property
+    def has_areas(self) -> bool:
+        """Whether the threshold can be found anew: there are scores for several areas, those of validation images too."""
+        return (
+            self.scores is not None
+            and sum(name.startswith(AREA_COLUMN) for name in self.scores.columns) > 1
+            and bool((self.scores["split"] == "validation").any())
+        )
 
     @cached_property
-    def over_area(self) -> pd.DataFrame:
-        """Accuracies over the minimum area, the threshold found anew for each: index area, columns good, defective."""
+    def over_area(self) -> "OverArea":
+        """Its accuracies over the minimum area, the threshold found anew for each."""
         assert self.scores is not None
         columns = [name for name in self.scores.columns if name.startswith(AREA_COLUMN)]
         scores_NA = self.scores[columns].to_numpy(float)
@@ -54,9 +63,20 @@ class Run:
         defective = self.scores["defective"].to_numpy(bool)[is_test]
         threshold_A = [threshold(scores_N) for scores_N in scores_NA[~is_test].T]
         right_NA = (scores_NA[is_test] > threshold_A) == defective[:, None]
-        accuracies = {"good": _mean(right_NA[~defective]), "defective": _mean(right_NA[defective])}
-        areas = [float(name.removeprefix(AREA_COLUMN)) for name in columns]
-        return pd.DataFrame(accuracies, index=areas).sort_index()
+        area_A = np.array([float(name.removeprefix(AREA_COLUMN)) for name in columns])
+        order = np.argsort(area_A)
+        sides = {"good": right_NA[~defective], "defective": right_NA[defective]}
+        return OverArea(area_A[order], {side: part.mean(axis=0)[order] for side, part in sides.items() if len(part)})
+
+
+@dataclass(frozen=True)
+class OverArea:
+    """Accuracies over the minimum defect area."""
+
+    area_A: NDArray[np.float64]
+    """Shares of the image, increasing."""
+    accuracy_A: dict[str, NDArray[np.float64]]
+    """By side; a side without test images is left out."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +116,13 @@ class Cell:
         return self._value(f"paper_{SIDES[side]}")
 
     @cached_property
-    def over_area(self) -> pd.DataFrame:
-        """Means over the seeds of `Run.over_area`."""
-        return pd.concat([run.over_area for run in self.scored]).groupby(level=0).mean()
+    def over_area(self) -> OverArea:
+        """Means over the seeds, which share the grid of areas."""
+        curves = [run.over_area for run in self.scored]
+        sides = curves[0].accuracy_A
+        return OverArea(
+            curves[0].area_A, {side: np.mean([c.accuracy_A[side] for c in curves], axis=0) for side in sides}
+        )
 
     def _value(self, column: str) -> float | None:
         value = None if self.row is None else self.row.get(column)
@@ -118,8 +142,13 @@ def cells_of(records: Iterable[Record], rows: pd.DataFrame, store: RunStore) -> 
     of_cell: dict[tuple[str, str], list[Record]] = {}
     for record in sorted(records, key=lambda record: record.seed):
         of_cell.setdefault((record.method, record.category), []).append(record)
-    row_of = {(row["method"], row["category"]): row for row in rows.to_dict("records")}
+    row_of = {(row["method"], row["category"]): row for row in dicts(rows)}
     return {key: _cell(key, row_of.get(key), found, store) for key, found in of_cell.items()}
+
+
+def dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a leaderboard, each by its columns' names."""
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 def title_of(records: Sequence[Record]) -> str:
@@ -146,7 +175,7 @@ def applies(method: Sequence[Record], dataset: str, kind: str, category: str) ->
     return bool(((table["method"] == name) & (table["category"] == category)).any())
 
 
-@lru_cache(maxsize=None)
+@cache
 def interval(correct: int, total: int) -> tuple[float, float]:
     """Wilson's 95 % interval; the same few counts are asked for again and again."""
     return Share.of(correct, total).interval
@@ -160,21 +189,23 @@ def _cell(key: tuple[str, str], row: dict[str, Any] | None, records: list[Record
 
 def _run(record: Record, store: RunStore) -> Run:
     folder = store.folder(record.cell)
-    scores = _read(folder / SCORES, {"path", "split", "defective", f"{AREA_COLUMN}{_area(record):g}"})
+    scores = _read(folder / SCORES, {"path", "split", "defective", deciding_column(record)})
     losses = _read(folder / LOSSES, {"epoch"})
     return Run(record, folder, scores, None if losses is None or losses.empty else _by_epoch(losses))
 
 
-def _area(record: Record) -> float:
+def deciding_column(record: Record) -> str:
+    """The column of `scores.csv` that the decision is made of; samples without maps have a single one."""
     assert record.result is not None
-    return record.result.minimum_area
+    area = record.result.minimum_area
+    return "score" if area is None else f"{AREA_COLUMN}{area:g}"
 
 
 def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
     if not path.is_file() or path.stat().st_size == 0:
         return None
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, float_precision="round_trip")  # digits as written: a score may equal the threshold
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read {path} ({error}). Run its cell again with force=true.") from error
     if not needed <= set(table.columns):
@@ -187,9 +218,3 @@ def _by_epoch(table: pd.DataFrame) -> pd.DataFrame | None:
     """Losses by epoch; the logger may spread an epoch's values over several rows."""
     losses = table.drop(columns=["step"], errors="ignore").groupby("epoch").mean().dropna(axis="columns", how="all")
     return losses if len(losses.columns) else None
-
-
-def _mean(right_NA: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Over the images; NaN if there are none."""
-    count, areas = right_NA.shape
-    return right_NA.mean(axis=0) if count else np.full(areas, np.nan)

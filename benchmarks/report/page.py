@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.files import write_text
-from benchmarks.report.cells import SIDES, Cell, applies, cells_of, method_config, title_of
+from benchmarks.report.cells import SIDES, Cell, Run, applies, cells_of, dicts, title_of
 from benchmarks.report.pictures import Picture, pictures, run_with_maps
 from benchmarks.report.plots import PLOTS, style, svg, write_paper_figures
 from benchmarks.store import paper
@@ -117,6 +117,11 @@ class Details:
     provenance: dict[str, str]
     errors: list[tuple[str, str, str]]
     """Seed, message and traceback of each failed run."""
+
+    @property
+    def seeds(self) -> list[list[str]]:
+        """A row of text for each finished seed: seed, counts, AUROC, threshold, costs; a dash for what it does not have."""
+        return [_seed(run) for run in self.cell.runs]
 
     def counts(self, side: str) -> str:
         """`19, 20, 18 of 20`: one count for each seed."""
@@ -250,7 +255,7 @@ def _group(records: list[Record], cells: dict[tuple[str, str], Cell], rows: pd.D
     )
     categories = _in_order(kinds, list(paper.table2()["category"].unique()))
     categories.sort(key=lambda category: kinds[category] != "texture")
-    row_of = {(row["method"], row["category"]): row for row in rows.to_dict("records")}
+    row_of = {(row["method"], row["category"]): row for row in dicts(rows)}
     table = {
         (method, category): _shown(
             (dataset, budget, method, category),
@@ -276,7 +281,7 @@ def _group(records: list[Record], cells: dict[tuple[str, str], Cell], rows: pd.D
         ],
         [_means(rows[rows["method"] == method]) for method in methods],
         [column for column in COLUMNS if column.name in rows and rows[column.name].notna().any()],
-        [(table[row["method"], row["category"]], row) for row in rows.to_dict("records")],
+        [(table[row["method"], row["category"]], row) for row in dicts(rows)],
     )
 
 
@@ -345,8 +350,8 @@ def _verdict(rows: pd.DataFrame) -> str:
     inside = int(compared[["paper_normal_inside", "paper_anomalous_inside"]].astype(bool).sum().sum())
     good, defective = compared["difference_normal"].mean(), compared["difference_anomalous"].mean()
     return (
-        f"The paper's value lies within our 95 % interval in {inside} of {2 * len(compared)} numbers. Mean difference to the paper: "
-        f"{signed(good)} for good images, {signed(defective)} for defective ones."
+        f"The paper's value lies within our 95 % interval in {inside} of {2 * len(compared)} numbers. Mean difference to the "
+        f"paper: {signed(good)} for good images, {signed(defective)} for defective ones."
     )
 
 
@@ -375,6 +380,15 @@ def _details(shown: Shown, cell: Cell, store: RunStore, images: bool, dataset_ro
     )
 
 
+def _seed(run: Run) -> list[str]:
+    result = run.result
+    counts = [f"{share.correct}/{share.total}" if share else "–" for share in (result.good, result.defective)]
+    auroc = None if result.image is None else result.image.auroc
+    numbers = ((auroc, ".3f"), (result.threshold, ".4g"), (result.fit_seconds, ".1f"), (result.ms_per_image, ".1f"))
+    costs = ["–" if value is None else format(value, form) for value, form in (*numbers, (run.record.seconds, ".1f"))]
+    return [str(run.record.seed), *counts, *costs]
+
+
 def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> tuple[list[Picture], str]:
     """Pictures, or why there are none."""
     if not images:
@@ -385,10 +399,9 @@ def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> tuple[list
 
 def _config(record: Record) -> str:
     """What decided the numbers, resolved; where things lie is no part of it."""
-    import yaml
+    from omegaconf import OmegaConf
 
-    text: str = yaml.safe_dump(record.identity.get("config", {}), sort_keys=False, allow_unicode=True, width=100)
-    return text
+    return OmegaConf.to_yaml(OmegaConf.create(record.identity.get("config", {})))
 
 
 def _provenance(cell: Cell) -> dict[str, str]:
@@ -406,8 +419,12 @@ def _provenance(cell: Cell) -> dict[str, str]:
         "device": _distinct(f"{record.device}, CPU threads: {record.threads}" for record in records),
         "visible GPUs": _distinct(record.visible_gpus for record in records),
         "the method says": _distinct(facts),
-        "map size": _distinct(f"{run.result.map_size[1]} × {run.result.map_size[0]} px" for run in cell.runs),
-        "minimum area": _distinct(f"{run.result.minimum_area_px} px of the map" for run in cell.runs),
+        "map size": _distinct(
+            f"{w} × {h} px" for run in cell.runs if run.result.map_size for h, w in [run.result.map_size]
+        ),
+        "minimum area": _distinct(
+            f"{run.result.minimum_area_px} px of the map" for run in cell.runs if run.result.minimum_area_px
+        ),
         "validation images": _distinct(str(run.result.validation_images) for run in cell.runs),
     }
     return {name: value for name, value in found.items() if value}

@@ -17,7 +17,7 @@ from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile, read_category
 from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
-from benchmarks.report.cells import AREA_COLUMN, Cell, Run
+from benchmarks.report.cells import Cell, Run, deciding_column
 
 PX = 240  # longer side of a panel
 GAP = 6
@@ -63,14 +63,14 @@ def run_with_maps(cell: Cell) -> Run | None:
 
 def maps_folder(run: Run) -> Path:
     """Where the run's maps lie, `test/<type>/NNN.tiff` below it."""
-    return run.folder / "maps"
+    return run.folder / "maps" / run.record.method / run.record.category
 
 
 def choices(run: Run) -> list[Choice]:
     """Per side the most confident correct image and the most confident mistake, among those that have a map."""
     assert run.scores is not None
     limit = run.result.threshold
-    column = f"{AREA_COLUMN}{run.result.minimum_area:g}"
+    column = deciding_column(run.record)
     test = run.scores[run.scores["split"] == "test"]
     test = test[[_map_of(run, name).is_file() for name in test["path"]]]
     found = []
@@ -103,19 +103,22 @@ def images_of(run: Run, dataset_root: Path | None) -> dict[str, ImageFile]:
     Raises:
         UserError: they are not there.
     """
-    try:
-        category = read_category(dataset_root or _root_of(run), run.record.category)
-    except UserError as error:
-        raise UserError(f"{error} To show pictures, say where the dataset is: --data-root DIR.") from error
-    return {image.name: image for image in category.test}
+    root, name = dataset_root or _root_of(run), run.record.category
+    if not (root / name).is_dir():
+        raise UserError(
+            f"Pictures need the images of {name}, and {root} does not hold them. Say where they are: --data-root DIR, the folder "
+            "of the categories."
+        )
+    return {image.name: image for image in read_category(root, name).test}
 
 
 def _root_of(run: Run) -> Path:
-    import yaml
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     path = run.folder / "config.yaml"
     try:
-        data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
+        data: Any = OmegaConf.to_container(OmegaConf.load(path)["data"])  # type: ignore[index]
         root = Path(data["root"])
         if "spec" in data:  # the built-in dataset keeps each kind of itself in a folder of its own
             from benchmarks.data.synthetic import SyntheticSpec
@@ -123,7 +126,7 @@ def _root_of(run: Run) -> Path:
             return (
                 root / SyntheticSpec(**{key: value for key, value in data["spec"].items() if key != "_target_"}).key()
             )
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
         raise UserError(f"{path} does not say where the images are ({error}). Say it: --data-root DIR.") from error
     return root
 
@@ -160,11 +163,11 @@ def _picture(run: Run, choice: Choice, file: ImageFile | None, map_HW: NDArray[n
     plain = np.asarray(Image.fromarray(decode(file.path, "rgb")).resize(size, Image.Resampling.LANCZOS))
     small_map = np.asarray(Image.fromarray(map_HW).resize(size, Image.Resampling.BILINEAR))
     limit = run.result.threshold
-    found = _small(_regions(map_HW > limit, run.result.minimum_area), size)
-    heat = _outlined(_heat(plain, small_map, low, limit, _highest_score(run)), found, FOUND, 3)
+    large = _small(_regions(map_HW > limit, run.result.minimum_area), size)
+    heat = _outlined(_heat(plain, small_map, low, limit, _highest_score(run)), large, FOUND, 3)
     if file.mask is not None:
-        truth = _small(decode(file.mask, "gray")[..., 0] > 0, size)
-        plain, heat = _outlined(plain, truth, TRUTH, 5), _outlined(heat, truth, TRUTH, 5)
+        defect = _small(decode(file.mask, "gray")[..., 0] > 0, size)
+        plain, heat = _outlined(plain, defect, TRUTH, 5), _outlined(heat, defect, TRUTH, 5)
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
     pixels = Image.fromarray(np.hstack([plain, gap, heat]))
     return Picture(choice, pixels, _in_words(choice, limit, file))
@@ -200,7 +203,8 @@ def _heat(
     colours = matplotlib.colormaps["inferno"](level)[..., :3] * 255
     gray = np.asarray(Image.fromarray(image).convert("L"), float)[..., None]
     opacity = OPACITY * np.clip(2 * level, 0, 1)[..., None]
-    return np.rint((1 - opacity) * gray + opacity * colours).astype(np.uint8)
+    overlaid: NDArray[np.uint8] = np.rint((1 - opacity) * gray + opacity * colours).astype(np.uint8)
+    return overlaid
 
 
 def _outlined(

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.files import replacing
-from benchmarks.report.cells import Cell, interval
+from benchmarks.report.cells import Cell, Run, interval
 
 # Okabe and Ito's blue and vermilion: told apart with any colour vision. The page exchanges these for its own, light or dark.
 GOOD, DEFECTIVE, INK, FAINT = "#0072b2", "#d55e00", "#24292f", "#c9ced6"
 COLOURS = {"good": GOOD, "defective": DEFECTIVE}
 LINES = {"good": "solid", "defective": "dashed"}
 CSS_VARIABLES = {GOOD: "var(--good)", DEFECTIVE: "var(--defective)", INK: "var(--ink)", FAINT: "var(--faint)"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
@@ -176,23 +177,22 @@ def _histogram_in_words(cell: Cell) -> str:
 def _draw_over_area(axes: Axes, cell: Cell) -> None:
     mean = cell.over_area
     for run in cell.scored if len(cell.scored) > 1 else []:
-        curve = run.over_area
-        for side in COLOURS:
-            axes.plot(curve.index, curve[side], color=COLOURS[side], linestyle=LINES[side], linewidth=0.6, alpha=0.6)
-    right = mean.index.max()
-    _logarithmic(axes, "x", mean.index.min(), right, "{:g} %", 100)
-    last = {side: mean[side].iloc[-1] for side in COLOURS if mean[side].notna().any()}
-    for (side, _), place in zip(last.items(), _apart(list(last.values())), strict=True):
-        axes.plot(mean.index, mean[side], color=COLOURS[side], linestyle=LINES[side])
-        axes.text(right * 1.15, place, side, color=COLOURS[side], va="center")
+        for side, accuracy_A in run.over_area.accuracy_A.items():
+            axes.plot(mean.area_A, accuracy_A, color=COLOURS[side], linestyle=LINES[side], linewidth=0.6, alpha=0.6)
+    first, last = float(mean.area_A[0]), float(mean.area_A[-1])
+    _logarithmic(axes, "x", first, last, "{:g} %", 100)
+    ends = _apart([float(accuracy_A[-1]) for accuracy_A in mean.accuracy_A.values()])
+    for (side, accuracy_A), end in zip(mean.accuracy_A.items(), ends, strict=True):
+        axes.plot(mean.area_A, accuracy_A, color=COLOURS[side], linestyle=LINES[side])
+        axes.text(last * 1.15, end, side, color=COLOURS[side], va="center")
         published = cell.published(side)
         if published is not None:
             axes.axhline(published, color=COLOURS[side], linestyle="dotted", linewidth=1)
-            axes.text(mean.index.min(), published, "paper", color=COLOURS[side], va="bottom", fontsize=7)
+            axes.text(first, published, "paper", color=COLOURS[side], va="bottom", fontsize=7)
     area = cell.scored[0].result.minimum_area
     axes.axvline(area, color=INK, linewidth=0.8)
     axes.text(area, 1.02, "used here", ha="center", fontsize=8)
-    axes.set_xlim(mean.index.min(), right * 6)
+    axes.set_xlim(first, last * 6)
     _unit(axes, "y")
     axes.set_xlabel("minimum defect area, share of the image")
     axes.set_ylabel("classified correctly")
@@ -209,41 +209,45 @@ def _apart(places: Sequence[float], gap: float = 0.09) -> list[float]:
 
 def _over_area_in_words(cell: Cell) -> str:
     mean = cell.over_area
-    first, last = mean.index[0], mean.index[-1]
     runs = f"mean of {len(cell.scored)} seeds thick, each seed thin; " if len(cell.scored) > 1 else ""
     ranges = " and ".join(
-        f"{side} images from {mean[side].iloc[0]:.2f} to {mean[side].iloc[-1]:.2f}"
-        for side in COLOURS
-        if mean[side].notna().any()
+        f"{side} images from {part[0]:.2f} to {part[-1]:.2f}" for side, part in mean.accuracy_A.items()
     )
     text = (
         f"Accuracy over the minimum defect area, the threshold found anew for each area ({runs}defective dashed). "
-        f"From {first:.3%} to {last:.0%} of the image: {ranges}."
+        f"From {_percent(mean.area_A[0])} to {_percent(mean.area_A[-1])} of the image: {ranges}."
     )
-    return f"{text} {_reachability(cell, mean)}".strip()
+    return f"{text} {_reachability(cell)}".strip()
 
 
-def _reachability(cell: Cell, mean: pd.DataFrame) -> str:
+def _reachability(cell: Cell) -> str:
     """Whether any area of the grid gives the paper's pair, within the 95 % intervals of our counts."""
-    published = {side: cell.published(side) for side in COLOURS}
-    if None in published.values():
+    mean = cell.over_area
+    published = {side: value for side in mean.accuracy_A if (value := cell.published(side)) is not None}
+    if len(published) < 2:
         return ""
     pair = f"The paper's pair, {published['good']:.2f} and {published['defective']:.2f} (dotted),"
-    reached = [area for area, ours in mean.iterrows() if all(_is_near(cell, s, ours[s], published[s]) for s in COLOURS)]
-    if reached:
-        where = f"{reached[0]:.3%}" + (f" to {reached[-1]:.3%}" if len(reached) > 1 else "")
+    near_A = [
+        all(_is_near(cell, side, float(mean.accuracy_A[side][place]), published[side]) for side in published)
+        for place in range(len(mean.area_A))
+    ]
+    reached = mean.area_A[near_A]
+    if len(reached):
+        where = _percent(reached[0]) + (f" to {_percent(reached[-1])}" if len(reached) > 1 else "")
         return f"{pair} lies within our 95 % intervals at {where}."
-    distance = sum((mean[side] - published[side]) ** 2 for side in COLOURS)
-    nearest = distance.idxmin()
-    ours = mean.loc[nearest]
+    nearest = int(np.argmin(sum((mean.accuracy_A[side] - published[side]) ** 2 for side in published)))
+    good, defective = (mean.accuracy_A[side][nearest] for side in ("good", "defective"))
     return (
-        f"{pair} lies within our 95 % intervals at no area; nearest at {nearest:.3%}, with {ours['good']:.2f} and "
-        f"{ours['defective']:.2f}."
+        f"{pair} lies within our 95 % intervals at no area; nearest at {_percent(mean.area_A[nearest])}, with {good:.2f} and "
+        f"{defective:.2f}."
     )
 
 
-def _is_near(cell: Cell, side: str, ours: float, published: float | None) -> bool:
-    assert published is not None
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _is_near(cell: Cell, side: str, ours: float, published: float) -> bool:
     total = cell.total(side)
     low, high = interval(round(ours * total), total)
     return low - 0.005 <= published <= high + 0.005  # the paper prints two digits
@@ -270,9 +274,11 @@ def _draw_roc(axes: Axes, cell: Cell) -> None:
     axes.set_ylabel("defective images found")
 
 
-def _decision(run: Any) -> tuple[float, float]:
+def _decision(run: Run) -> tuple[float, float]:
     """The run's point in the ROC plane."""
-    return 1 - run.result.good.ratio, run.result.defective.ratio
+    good, defective = run.result.good, run.result.defective
+    assert good is not None and defective is not None
+    return 1 - good.ratio, defective.ratio
 
 
 def _roc_in_words(cell: Cell) -> str:
@@ -312,8 +318,8 @@ def _defective_share(cell: Cell) -> float:
 def _precision_recall_in_words(cell: Cell) -> str:
     assert cell.row is not None
     return (
-        f"Precision and recall of the defective images. Average precision {cell.row['image_average_precision']:.3f}; guessing would "
-        f"give {_defective_share(cell):.3f}, the share of defective images (horizontal line)."
+        f"Precision and recall of the defective images. Average precision {cell.row['image_average_precision']:.3f}; guessing "
+        f"would give {_defective_share(cell):.3f}, the share of defective images (horizontal line)."
     )
 
 
@@ -321,30 +327,34 @@ def _precision_recall_in_words(cell: Cell) -> str:
 
 
 def _draw_losses(axes: Axes, cell: Cell) -> None:
-    styles = ["solid", "dashed", "dotted", "dashdot"]
-    runs = [run for run in cell.runs if run.losses is not None]
-    values = pd.concat([run.losses for run in runs])
-    if (values > 0).all(axis=None) and values.max(axis=None) > LOG_FROM * values.min(axis=None):
-        _logarithmic(axes, "y", values.min(axis=None), values.max(axis=None), "{:g}")
-    for run in runs:
-        for linestyle, name in zip(styles, run.losses.columns, strict=False):
-            axes.plot(run.losses.index + 1, run.losses[name], color=INK, linestyle=linestyle, linewidth=_thin(cell))
-    last = runs[0].losses.iloc[-1]
-    for name, value in last.items():
-        axes.annotate(
-            name, (runs[0].losses.index[-1] + 1, value), (-2, 4), textcoords="offset points", ha="right", fontsize=8
-        )
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    if axes.get_yscale() == "linear":
+    tables = _losses(cell)
+    values = np.concatenate([table.to_numpy(float).ravel() for table in tables])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if low > 0 and high > LOG_FROM * low:
+        _logarithmic(axes, "y", low, high, "{:g}")
+    else:
         axes.yaxis.set_major_locator(MaxNLocator(3))
+    for table in tables:
+        for linestyle, name in zip(cycle(("solid", "dashed", "dotted")), table):
+            axes.plot(table.index + 1, table[name], color=INK, linestyle=linestyle, linewidth=_thin(cell))
+    for name, value in tables[0].iloc[-1].items():
+        place = len(tables[0]), float(value)
+        axes.annotate(str(name), place, (-2, 4), textcoords="offset points", ha="right", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean training loss of the epoch")
 
 
+def _losses(cell: Cell) -> list[pd.DataFrame]:
+    """Of each seed that has more than one epoch."""
+    return [run.losses for run in cell.runs if run.losses is not None and len(run.losses) > 1]
+
+
 def _losses_in_words(cell: Cell) -> str:
-    losses = next(run.losses for run in cell.runs if run.losses is not None)
-    courses = "; ".join(f"{name} {part.iloc[0]:.3g} to {part.iloc[-1]:.3g}" for name, part in losses.items())
-    return f"Training losses over {len(losses)} epochs{', all seeds' if len(cell.runs) > 1 else ''}. First seed: {courses}."
+    tables = _losses(cell)
+    courses = "; ".join(f"{name} {part.iloc[0]:.3g} to {part.iloc[-1]:.3g}" for name, part in tables[0].items())
+    seeds = f", {len(tables)} seeds; the first one: " if len(tables) > 1 else ": "
+    return f"Training losses over {len(tables[0])} epochs{seeds}{courses}."
 
 
 def _thin(cell: Cell) -> float:
@@ -371,17 +381,21 @@ def _has_scores(cell: Cell) -> bool:
     return bool(cell.scored)
 
 
+def _has_areas(cell: Cell) -> bool:
+    return bool(cell.scored) and all(run.has_areas for run in cell.scored)
+
+
 def _has_both_sides(cell: Cell) -> bool:
     return bool(cell.scored) and all(run.result.image is not None for run in cell.scored)
 
 
 def _has_losses(cell: Cell) -> bool:
-    return any(run.losses is not None and len(run.losses) > 1 for run in cell.runs)
+    return bool(_losses(cell))
 
 
 PLOTS = (
     Plot("scores", "Scores and threshold", _draw_histogram, _histogram_in_words, _has_scores),
-    Plot("over_area", "Accuracy over the minimum area", _draw_over_area, _over_area_in_words, _has_scores),
+    Plot("over_area", "Accuracy over the minimum area", _draw_over_area, _over_area_in_words, _has_areas),
     Plot("roc", "ROC curve", _draw_roc, _roc_in_words, _has_both_sides),
     Plot(
         "precision_recall", "Precision and recall", _draw_precision_recall, _precision_recall_in_words, _has_both_sides
