@@ -202,16 +202,20 @@ def deciding_column(record: Record) -> str:
 
 
 def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
+    """A table whose numbers are read as they were written: a score may equal the threshold. None if there is no such file."""
     if not path.is_file() or path.stat().st_size == 0:
         return None
+    remedy = "Run its cell again with force=true."
     try:
-        table = pd.read_csv(path, float_precision="round_trip")  # digits as written: a score may equal the threshold
+        table = pd.read_csv(path, dtype=str)
+        if not needed <= set(table.columns):
+            missing = ", ".join(sorted(needed - set(table.columns)))
+            raise UserError(f"{path} has no column {missing}. {remedy}")
+        words = {"path", "split", "defect_type", "defective"}
+        table = table.astype({name: float for name in table.columns if name not in words})
     except (OSError, ValueError) as error:
-        raise UserError(f"Cannot read {path} ({error}). Run its cell again with force=true.") from error
-    if not needed <= set(table.columns):
-        missing = ", ".join(sorted(needed - set(table.columns)))
-        raise UserError(f"{path} has no column {missing}. Run its cell again with force=true.")
-    return table
+        raise UserError(f"Cannot read {path} ({error}). {remedy}") from error
+    return table.assign(defective=table["defective"] == "True") if "defective" in table else table
 
 
 def _by_epoch(table: pd.DataFrame) -> pd.DataFrame | None:
