@@ -18,6 +18,7 @@ from benchmarks.store.runs import SCORES, RunStore
 
 AREA_COLUMN = "score_"  # of scores.csv: `score_0.001` holds score_A for A = 0.1 % of the image
 LOSSES = Path("logs") / "metrics.csv"
+PRO_CURVE = "pro_curve.csv"
 SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in the leaderboard's columns
 
 
@@ -31,6 +32,8 @@ class Run:
     """`scores.csv`; None where the folder holds nothing but the record."""
     losses: pd.DataFrame | None
     """`logs/metrics.csv`, one row for each epoch; None for methods that are not trained by gradients."""
+    pro_curve: pd.DataFrame | None
+    """`pro_curve.csv`: false_positive_rate, region_overlap; None without masks."""
 
     @property
     def result(self) -> Result:
@@ -191,7 +194,8 @@ def _run(record: Record, store: RunStore) -> Run:
     folder = store.folder(record.cell)
     scores = _read(folder / SCORES, {"path", "split", "defective", deciding_column(record)})
     losses = _read(folder / LOSSES, {"epoch"})
-    return Run(record, folder, scores, None if losses is None or losses.empty else _by_epoch(losses))
+    pro_curve = _read(folder / PRO_CURVE, {"false_positive_rate", "region_overlap"})
+    return Run(record, folder, scores, None if losses is None or losses.empty else _by_epoch(losses), pro_curve)
 
 
 def deciding_column(record: Record) -> str:

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.files import replacing
+from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.report.cells import Cell, Run, interval
 
 # Okabe and Ito's blue and vermilion: told apart with any colour vision. The page exchanges these for its own, light or dark.
@@ -323,6 +324,40 @@ def _precision_recall_in_words(cell: Cell) -> str:
     )
 
 
+# Per-region overlap
+
+
+def _draw_pro(axes: Axes, cell: Cell) -> None:
+    limit = _pixel(cell.runs[0]).aupro_limit
+    axes.fill_between((0, limit), 0, 1, color=FAINT, alpha=0.3, linewidth=0)
+    for run in _with_pro(cell):
+        assert run.pro_curve is not None
+        rate_P, overlap_P = run.pro_curve["false_positive_rate"], run.pro_curve["region_overlap"]
+        axes.plot(rate_P, overlap_P, color=INK, linewidth=_thin(cell))
+    _unit(axes, "x")
+    _unit(axes, "y")
+    axes.set_xlabel("false-positive rate of the pixels")
+    axes.set_ylabel("mean overlap of the regions")
+
+
+def _pro_in_words(cell: Cell) -> str:
+    values = [_pixel(run).aupro for run in _with_pro(cell)]
+    several = f" ± {np.std(values):.3f} over the seeds (thin lines)" if len(values) > 1 else ""
+    return (
+        f"Mean covered share of each true defect region over the false-positive rate of the pixels. AU-PRO {np.mean(values):.3f}"
+        f"{several}, up to a rate of {_pixel(cell.runs[0]).aupro_limit:g} (shaded)."
+    )
+
+
+def _with_pro(cell: Cell) -> list[Run]:
+    return [run for run in cell.runs if run.pro_curve is not None and run.result.pixel is not None]
+
+
+def _pixel(run: Run) -> PixelMetrics:
+    assert run.result.pixel is not None
+    return run.result.pixel
+
+
 # Losses
 
 
@@ -389,6 +424,10 @@ def _has_both_sides(cell: Cell) -> bool:
     return bool(cell.scored) and all(run.result.image is not None for run in cell.scored)
 
 
+def _has_pro(cell: Cell) -> bool:
+    return bool(cell.runs) and len(_with_pro(cell)) == len(cell.runs)
+
+
 def _has_losses(cell: Cell) -> bool:
     return bool(_losses(cell))
 
@@ -400,5 +439,6 @@ PLOTS = (
     Plot(
         "precision_recall", "Precision and recall", _draw_precision_recall, _precision_recall_in_words, _has_both_sides
     ),
+    Plot("pro", "Per-region overlap", _draw_pro, _pro_in_words, _has_pro),
     Plot("losses", "Training", _draw_losses, _losses_in_words, _has_losses),
 )

@@ -111,6 +111,19 @@ def test_only_what_was_stored_is_drawn(results: Path) -> None:
     assert not [plot for plot in PLOTS if plot.is_possible(cells(results)["ae_l2", "bottle"])]
 
 
+def test_the_pro_curve_is_drawn_where_there_is_one(results: Path) -> None:
+    curve = pd.DataFrame({"false_positive_rate": [0.0, 0.1, 0.5, 1.0], "region_overlap": [0.0, 0.6, 0.9, 1.0]})
+    for folder in (results / "runs" / "ae_l2" / "bottle").iterdir():
+        curve.to_csv(folder / "pro_curve.csv", index=False)
+    cell = cells(results)["ae_l2", "bottle"]
+    assert PLOT["pro"].is_possible(cell) and "up to a rate of 0.3" in PLOT["pro"].words(cell)
+    values = [run.result.pixel.aupro for run in cell.runs if run.result.pixel]
+    assert f"AU-PRO {np.mean(values):.3f} ± {np.std(values):.3f}" in PLOT["pro"].words(cell)
+    with style():
+        (axes,) = PLOT["pro"].figure(cell).axes
+    assert axes.lines[1].get_xydata().tolist() == curve.to_numpy().tolist()  # type: ignore[union-attr]
+
+
 def test_a_given_threshold_has_no_curve_over_areas(results: Path) -> None:
     for folder in (results / "runs" / "ae_l2" / "bottle").iterdir():
         scores = pd.read_csv(folder / "scores.csv")
