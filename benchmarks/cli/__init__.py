@@ -2,9 +2,11 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from benchmarks.cli.compare import compare
 from benchmarks.cli.data import data
 from benchmarks.cli.errors import hydra_raises, told_to_the_user
 
@@ -25,6 +27,7 @@ def main() -> None:
     \b
     defectbench run method=variation_model category=bottle        one run, on the built-in dataset
     defectbench report                                            leaderboard and tables of what has been run
+    defectbench compare results results/other                     what changed between two results folders
     """
 
 
@@ -50,13 +53,46 @@ def run(overrides: tuple[str, ...]) -> None:
 @main.command()
 @RESULTS
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: RESULTS/report]")
-def report(results: Path, out: Path | None) -> None:
-    """Rebuild leaderboard.csv and the tables from stored runs, and print them. Nothing is computed anew."""
+@click.option(
+    "--show",
+    "beside",
+    type=click.Choice(["interval", "counts", "std", "none"]),
+    default="interval",
+    show_default=True,
+    help="Beside our numbers: the 95 % interval, the counts of each seed, or the standard deviation over the seeds.",
+)
+@click.option(
+    "--interval",
+    type=click.Choice(["wilson", "bootstrap"]),
+    default="wilson",
+    show_default=True,
+    help="Kind of the 95 % interval: Wilson's of one seed's count, or a bootstrap over images, all seeds together (a point "
+    "where every image is decided alike).",
+)
+@click.option(
+    "--add",
+    "published",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A CSV file of published numbers, shown as reference columns: method, category, normal_accuracy, anomalous_accuracy, "
+    "source; optional dataset, image_auroc, region_overlap, pixel_auroc, aupro.",
+)
+def report(
+    results: Path,
+    out: Path | None,
+    beside: Literal["interval", "counts", "std", "none"],
+    interval: Literal["wilson", "bootstrap"],
+    published: tuple[Path, ...],
+) -> None:
+    """Rebuild leaderboard.csv and the tables from stored runs, and print them. Nothing is computed anew.
+
+    Tables 2 and 3 are written as CSV, Markdown, LaTeX and HTML, one set for each dataset and budget.
+    """
     with told_to_the_user():
         from benchmarks.report.build import build, show
         from benchmarks.report.terminal import console
 
-        show(build(results, out or results / "report"), console())
+        show(build(results, out or results / "report", beside, interval, published), console())
 
 
 @main.group(name="list")
@@ -96,4 +132,5 @@ def runs(results: Path) -> None:
         console().print(runs_table(RunStore(results).records()))
 
 
+main.add_command(compare)
 main.add_command(data)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from benchmarks.report.table2 import table2
 from rich.console import Console
 
 from benchmarks.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.report.build import build, show
-from benchmarks.report.table2 import table2
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
