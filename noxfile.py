@@ -37,6 +37,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """The report page in headless Chromium, which must be installed (Debian: apt-get install chromium)."""
+    install(session, "test", "browser")
+    session.run("pytest", *(session.posargs or ["-q", "tests/report/test_page.py"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and common mistakes."""
     session.install("-c", CONSTRAINTS, "ruff")
