@@ -12,6 +12,8 @@ from benchmarks.errors import UserError
 
 Kind = Literal["text", "integer", "number", "boolean", "list"]
 
+ROUNDING = 1e-9  # a sum of shares that is 1 may come out as 1 + 2e-16
+
 
 @dataclass(frozen=True)
 class Column:
@@ -53,7 +55,8 @@ class Column:
         outside = [
             number
             for number in numbers
-            if (self.low is not None and number < self.low) or (self.high is not None and number > self.high)
+            if (self.low is not None and number < self.low - ROUNDING)
+            or (self.high is not None and number > self.high + ROUNDING)
         ]
         return f"is {outside[0]:g}, outside its range ({self.values})" if outside else None
 
