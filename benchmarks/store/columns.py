@@ -130,7 +130,7 @@ COLUMNS = {
     "validation_images": Column("integer", "held-out good images that the threshold comes from", 0),
     "masks": Column("boolean", "whether all defective images have masks; without them there are no pixel metrics"),
     "training_samples": Column("integer", "samples drawn in training, epochs x samples of each; empty if nothing is trained", 0),
-    "fit_seconds": _amount("time to fit, mean over the seeds"),
+    "fit_seconds": _amount("time to fit, mean over the seeds; this and the next three are empty for maps from elsewhere"),
     "ms_per_image": _amount("time for one anomaly map, mean over the seeds"),
     "peak_memory_mib": _amount("largest resident memory of the seeds"),
     "peak_gpu_memory_mib": _amount("largest GPU memory of the seeds; empty without a GPU"),

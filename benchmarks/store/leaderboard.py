@@ -78,10 +78,7 @@ def _row(cell: Sequence[Record], read_decisions: ReadDecisions | None) -> dict[s
         "validation_images": results[0].validation_images,
         "masks": results[0].has_masks,
         "training_samples": _training_samples(first),
-        "fit_seconds": fmean(result.fit_seconds for result in results),
-        "ms_per_image": fmean(result.ms_per_image for result in results),
-        "peak_memory_mib": max(result.peak_memory_mib for result in results),
-        "peak_gpu_memory_mib": max(result.peak_gpu_memory_mib or 0 for result in results) or None,
+        **_costs(results),
         "device": _distinct(record.device for record in records),
         "weights": _weights(first, results[0]),
         "facts": _distinct(_pairs(result.facts) for result in results),
@@ -153,6 +150,22 @@ def _metrics(results: Sequence[Result]) -> dict[str, Any]:
     return found
 
 
+def _costs(results: Sequence[Result]) -> dict[str, float]:
+    """What fitting and maps cost; nothing for maps that another program made."""
+    summaries: dict[str, Callable[[list[float]], float]] = {
+        "fit_seconds": fmean,
+        "ms_per_image": fmean,
+        "peak_memory_mib": max,
+        "peak_gpu_memory_mib": max,
+    }
+    found = {}
+    for name, summary in summaries.items():
+        known = [value for value in (getattr(result, name) for result in results) if value is not None]
+        if known:
+            found[name] = summary(known)
+    return found
+
+
 def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:
     """The paper's values for the cell and the difference to them.
 
@@ -188,7 +201,7 @@ def _refuse_foreign(record: Record) -> None:
         sound = (
             all(isinstance(count, int) for share in shares for count in (share.correct, share.total))
             and all(0 <= share.correct <= share.total and share.total > 0 for share in shares)
-            and all(isinstance(number, int | float) for number in measured)
+            and all(number is None or isinstance(number, int | float) for number in measured)
         )
     if not sound:
         raise UserError(
