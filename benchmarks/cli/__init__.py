@@ -69,8 +69,8 @@ def run(overrides: tuple[str, ...]) -> None:
     type=click.Choice(["wilson", "bootstrap"]),
     default="wilson",
     show_default=True,
-    help="Kind of the 95 % interval: Wilson's of one seed's count, or a bootstrap over images, all seeds together (a point "
-    "where every image is decided alike).",
+    help="Kind of the 95 % interval: Wilson's of one seed's count, or a bootstrap over images, all seeds together "
+    "(Wilson's where all images are decided alike).",
 )
 @click.option(
     "--add",

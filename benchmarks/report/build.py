@@ -30,6 +30,8 @@ Interval = Literal["wilson", "bootstrap"]
 class Section:
     """What is said of one dataset at one budget."""
 
+    rows: pd.DataFrame
+    """Of the leaderboard, with the reference rows that stand beside them."""
     tables: list[PaperTable]
     pairs: pd.DataFrame
 
@@ -113,7 +115,7 @@ def _published(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
 def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show) -> Section:
     absences = _absences(records)
     tables = [paper_table(layout, rows, absences, show) for layout in (TABLE2, TABLE3) if has_values(layout, rows)]
-    return Section(tables, method_pairs(rows))
+    return Section(rows, tables, method_pairs(rows))
 
 
 def _absences(records: Sequence[Record]) -> Absences:
@@ -182,8 +184,7 @@ def _rich_costs(rows: pd.DataFrame) -> Table:
         shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
     for row in rows_of(rows[rows["source"] == ""]):
         auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f} ± {row['image_auroc_std']:.3f}"
-        cost = f"{row['fit_seconds']:.1f} s", f"{row['ms_per_image']:.0f} ms", f"{row['peak_memory_mib']:.0f} MiB"
-        if pd.isna(row["fit_seconds"]):  # maps that another program made
-            cost = "-", "-", "-"
+        units = {"fit_seconds": "{:.1f} s", "ms_per_image": "{:.0f} ms", "peak_memory_mib": "{:.0f} MiB"}
+        cost = ["-" if pd.isna(row[name]) else unit.format(row[name]) for name, unit in units.items()]
         shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)
     return shown

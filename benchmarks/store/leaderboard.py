@@ -152,19 +152,17 @@ def _metrics(results: Sequence[Result]) -> dict[str, Any]:
 
 def _costs(results: Sequence[Result]) -> dict[str, float]:
     """What fitting and maps cost; nothing for maps that another program made."""
-    found: dict[str, float] = {}
-    fits = [result.fit_seconds for result in results if result.fit_seconds is not None]
-    if fits:
-        found["fit_seconds"] = fmean(fits)
-    times = [result.ms_per_image for result in results if result.ms_per_image is not None]
-    if times:
-        found["ms_per_image"] = fmean(times)
-    peaks = [result.peak_memory_mib for result in results if result.peak_memory_mib is not None]
-    if peaks:
-        found["peak_memory_mib"] = max(peaks)
-    gpu_peaks = [result.peak_gpu_memory_mib for result in results if result.peak_gpu_memory_mib is not None]
-    if gpu_peaks:
-        found["peak_gpu_memory_mib"] = max(gpu_peaks)
+    summaries: dict[str, Callable[[list[float]], float]] = {
+        "fit_seconds": fmean,
+        "ms_per_image": fmean,
+        "peak_memory_mib": max,
+        "peak_gpu_memory_mib": max,
+    }
+    found = {}
+    for name, summary in summaries.items():
+        known = [value for value in (getattr(result, name) for result in results) if value is not None]
+        if known:
+            found[name] = summary(known)
     return found
 
 
@@ -203,7 +201,7 @@ def _refuse_foreign(record: Record) -> None:
         sound = (
             all(isinstance(count, int) for share in shares for count in (share.correct, share.total))
             and all(0 <= share.correct <= share.total and share.total > 0 for share in shares)
-            and all(isinstance(number, int | float) for number in measured)
+            and all(number is None or isinstance(number, int | float) for number in measured)
         )
     if not sound:
         raise UserError(

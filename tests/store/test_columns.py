@@ -19,6 +19,10 @@ def test_the_schema_page_is_up_to_date() -> None:
     assert (PROJECT / "results" / "LEADERBOARD.md").read_text(encoding="utf-8") == schema_page(), remedy
 
 
+def test_a_range_leaves_room_for_rounding() -> None:
+    validate(leaderboard([RECORD]).astype(object).assign(aupro=1.0000000000000002, image_auroc=-1e-17))
+
+
 @pytest.mark.parametrize(
     ("column", "value", "complaint"),
     [

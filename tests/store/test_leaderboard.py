@@ -151,3 +151,9 @@ def test_methods_on_different_test_images_share_no_table() -> None:
 def test_seeds_that_differ_in_more_than_the_seed_are_refused(other: Record, message: str) -> None:
     with pytest.raises(UserError, match=f"cannot stand in one row: {message}"):
         leaderboard([RECORD, other])
+
+
+def test_costs_that_nobody_measured_are_empty() -> None:
+    result = replace(RESULT, fit_seconds=None, ms_per_image=None, peak_memory_mib=None)  # type: ignore[arg-type]
+    row = leaderboard([replace(RECORD, result=result)]).iloc[0]
+    assert row[["fit_seconds", "ms_per_image", "peak_memory_mib", "peak_gpu_memory_mib"]].isna().all()

@@ -43,7 +43,7 @@ def test_references_join_tables_of_their_dataset_only(tmp_path: Path) -> None:
     [
         ("Theirs,bottle,1.9,0.8,Doe", r"others\.csv, row 3, column normal_accuracy: is 1.9, outside its range"),
         ("Theirs,bottle,0.9,high,Doe", r"row 3, column anomalous_accuracy: is 'high', not a number"),
-        ("Theirs,bottle,nan,0.9,Doe", r"row 3, column normal_accuracy: is 'nan'"),
+        ("Theirs,bottle,nan,0.9,Doe", r"row 3, column normal_accuracy: is nan"),
         ("Theirs,botle,0.9,0.8,Doe", r"row 3, column category: there is no 'botle'. Did you mean bottle"),
         ("Theirs,bottle,0.9,0.8,", r"row 3, column source: it is empty"),
         ("ae_l2,bottle,0.9,0.8,Doe", r"row 3, column method: 'ae_l2' has runs of its own"),
