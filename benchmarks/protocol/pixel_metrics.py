@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocol.regions import label_regions
+from benchmarks.protocol.regions import bounding_box, label_regions
 
 CHUNK = 1 << 12  # defect pixels looked up at once
 
@@ -62,8 +62,9 @@ class PixelScores:
         if map_HW.shape != mask_HW.shape:
             raise ValueError(f"the map has shape {map_HW.shape}, its mask {mask_HW.shape}")
         self._add_normal(map_HW[~mask_HW])
-        labels_HW, regions = label_regions(mask_HW)
-        region_M = labels_HW[mask_HW]
+        box = bounding_box(mask_HW)
+        labels_HW, regions = label_regions(mask_HW[box])
+        region_M = labels_HW[labels_HW > 0]
         self._defect.append(map_HW[mask_HW])
         self._weight.append(1 / np.bincount(region_M)[region_M])
         self._regions += regions

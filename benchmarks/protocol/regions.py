@@ -14,6 +14,12 @@ def label_regions(mask_HW: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     return np.asarray(labels_HW, np.int32), int(count)
 
 
+def bounding_box(mask_HW: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The smallest box that holds the mask, which must not be empty."""
+    rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 def regions_above(map_HW: NDArray[np.floating], threshold: float, area: int) -> int:
     """How many regions of at least `area` pixels lie above the threshold; none exactly if `score_A` does not exceed it."""
     labels_HW, _ = label_regions(
