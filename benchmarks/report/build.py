@@ -182,6 +182,7 @@ def _rich_costs(rows: pd.DataFrame) -> Table:
         shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
     for row in rows_of(rows[rows["source"] == ""]):
         auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f} ± {row['image_auroc_std']:.3f}"
-        cost = f"{row['fit_seconds']:.1f} s", f"{row['ms_per_image']:.0f} ms", f"{row['peak_memory_mib']:.0f} MiB"
+        units = {"fit_seconds": "{:.1f} s", "ms_per_image": "{:.0f} ms", "peak_memory_mib": "{:.0f} MiB"}
+        cost = ["-" if pd.isna(row[name]) else unit.format(row[name]) for name, unit in units.items()]
         shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)
     return shown

@@ -19,11 +19,11 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def beside(value: Value, show: Show) -> str:
-    """What is shown beside our number, with a leading space: ` [0.76, 0.99]`, ` [19 18/20]`, ` ±0.02`; empty if there is none."""
+    """What stands after our number, with a space before it: ` [0.76, 0.99]`, ` [19, 18 of 20]`, ` ±0.02`, or nothing."""
     if show == "interval" and value.low is not None and value.high is not None:
         return f" [{value.low:.2f}, {value.high:.2f}]"
     if show == "counts" and value.counts:
-        return f" [{value.counts}/{value.total}]"
+        return f" [{value.counts.replace(' ', ', ')} of {value.total}]"
     if show == "std" and value.std is not None:
         return f" ±{value.std:.2f}"
     return ""

@@ -259,7 +259,7 @@ def _absence(heading: Heading, category: str, kind: str, rows: pd.DataFrame, abs
     dash = (
         rows.iloc[0]["dataset"] == paper.MVTEC_AD
         and method in paper.METHODS
-        and category in paper.test_images()
+        and category in paper.image_counts()
         and (method, category) not in paper.values()
     )
     if heading.source or kind not in meant_for or category not in kept_to or dash:

@@ -4,12 +4,14 @@
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal
 
 import pandas as pd
 
 from benchmarks.errors import UserError
 
+ROUNDING = 1e-9  # a mean of ones may come out as 1.0000000000000002
 Kind = Literal["text", "integer", "number", "boolean", "list"]
 
 
@@ -50,11 +52,8 @@ class Column:
             return f"is {value!r}, not {'numbers' if self.kind == 'list' else 'a number'}"
         if self.kind == "integer" and not numbers[0].is_integer():
             return f"is {value!r}, not a whole number"
-        outside = [
-            number
-            for number in numbers
-            if (self.low is not None and number < self.low) or (self.high is not None and number > self.high)
-        ]
+        low, high = (bound if bound is not None else end for bound, end in ((self.low, -inf), (self.high, inf)))
+        outside = [number for number in numbers if not low - ROUNDING <= number <= high + ROUNDING]
         return f"is {outside[0]:g}, outside its range ({self.values})" if outside else None
 
 
@@ -131,7 +130,7 @@ COLUMNS = {
     "validation_images": Column("integer", "held-out good images that the threshold comes from", 0),
     "masks": Column("boolean", "whether all defective images have masks; without them there are no pixel metrics"),
     "training_samples": Column("integer", "samples drawn in training, epochs x samples of each; empty if nothing is trained", 0),
-    "fit_seconds": _amount("time to fit, mean over the seeds"),
+    "fit_seconds": _amount("time to fit, mean over the seeds; this and the next three are empty for maps from elsewhere"),
     "ms_per_image": _amount("time for one anomaly map, mean over the seeds"),
     "peak_memory_mib": _amount("largest resident memory of the seeds"),
     "peak_gpu_memory_mib": _amount("largest GPU memory of the seeds; empty without a GPU"),

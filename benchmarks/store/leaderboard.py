@@ -38,6 +38,9 @@ def leaderboard(records: Iterable[Record], read_decisions: ReadDecisions | None 
     Raises:
         UserError: runs that must not stand in one row or one table, as their mean or comparison would mean nothing.
     """
+    records = list(records)
+    for record in records:
+        _refuse_foreign(record)
     ordered = sorted(records, key=lambda record: (_row_key(record), record.seed))
     _refuse_two_settings(ordered)
     rows = []
@@ -75,10 +78,7 @@ def _row(cell: Sequence[Record], read_decisions: ReadDecisions | None) -> dict[s
         "validation_images": results[0].validation_images,
         "masks": results[0].has_masks,
         "training_samples": _training_samples(first),
-        "fit_seconds": fmean(result.fit_seconds for result in results),
-        "ms_per_image": fmean(result.ms_per_image for result in results),
-        "peak_memory_mib": max(result.peak_memory_mib for result in results),
-        "peak_gpu_memory_mib": max(result.peak_gpu_memory_mib or 0 for result in results) or None,
+        **_costs(results),
         "device": _distinct(record.device for record in records),
         "weights": _weights(first, results[0]),
         "facts": _distinct(_pairs(result.facts) for result in results),
@@ -150,6 +150,22 @@ def _metrics(results: Sequence[Result]) -> dict[str, Any]:
     return found
 
 
+def _costs(results: Sequence[Result]) -> dict[str, float]:
+    """What fitting and maps cost; nothing for maps that another program made."""
+    summaries: dict[str, Callable[[list[float]], float]] = {
+        "fit_seconds": fmean,
+        "ms_per_image": fmean,
+        "peak_memory_mib": max,
+        "peak_gpu_memory_mib": max,
+    }
+    found = {}
+    for name, summary in summaries.items():
+        known = [value for value in (getattr(result, name) for result in results) if value is not None]
+        if known:
+            found[name] = summary(known)
+    return found
+
+
 def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:
     """The paper's values for the cell and the difference to them.
 
@@ -172,7 +188,25 @@ def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:
 
 def has_the_papers_images(row: Mapping[str, Any]) -> bool:
     """Whether a row's test set is as large as the paper's. Categories that the paper does not have are never so."""
-    return paper.test_images().get(row["category"]) == (row.get("normal_total", 0), row.get("anomalous_total", 0))
+    return paper.image_counts().get(row["category"]) == (row.get("normal_total", 0), row.get("anomalous_total", 0))
+
+
+def _refuse_foreign(record: Record) -> None:
+    """What has the fields of a record may still hold values that no run writes."""
+    result = record.result
+    sound = isinstance(record.identity, dict) and isinstance(record.identity.get("config"), dict)
+    if sound and result is not None:
+        shares = [share for share in (result.good, result.defective) if share is not None]
+        measured = (result.threshold, result.fit_seconds, result.ms_per_image, result.peak_memory_mib)
+        sound = (
+            all(isinstance(count, int) for share in shares for count in (share.correct, share.total))
+            and all(0 <= share.correct <= share.total and share.total > 0 for share in shares)
+            and all(number is None or isinstance(number, int | float) for number in measured)
+        )
+    if not sound:
+        raise UserError(
+            f"The run.json of {record.cell} holds values that no run writes. Remove its folder or run it again."
+        )
 
 
 def _refuse_two_settings(records: Sequence[Record]) -> None:
@@ -198,7 +232,7 @@ def _refuse_two_settings(records: Sequence[Record]) -> None:
 
 
 def _budget(record: Record) -> dict[str, Any]:
-    return {"budget": record.identity.get("config", {}).get("budget", {})}
+    return {"budget": record.identity["config"].get("budget", {})}
 
 
 def _refuse_mixture(records: Sequence[Record]) -> None:
@@ -222,13 +256,13 @@ def _refuse_mixture(records: Sequence[Record]) -> None:
 
 
 def _training_samples(record: Record) -> int | None:
-    train = record.identity.get("config", {}).get("method", {}).get("train", {})
+    train = record.identity["config"].get("method", {}).get("train", {})
     return train["epochs"] * train["samples"] if {"epochs", "samples"} <= train.keys() else None
 
 
 def _weights(record: Record, result: Result) -> str:
     """What the method says of its pretrained weights, else what its config says."""
-    configured = record.identity.get("config", {}).get("method", {}).get("weights", "")
+    configured = record.identity["config"].get("method", {}).get("weights", "")
     return str(result.facts.get("weights", configured))
 
 

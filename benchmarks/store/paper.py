@@ -49,7 +49,7 @@ def values() -> dict[tuple[str, str], dict[str, float]]:
 
 
 @cache
-def test_images() -> dict[str, tuple[int, int]]:
+def image_counts() -> dict[str, tuple[int, int]]:
     """Good and defective test images of each category, by Table 1."""
     table = table1()
     return dict(zip(table["category"], zip(table["test_good"], table["test_defective"], strict=True), strict=True))

@@ -106,7 +106,6 @@ def _reference(path: Path, line: int, row: dict[str, str], kind: str) -> dict[st
 
 
 def _number(path: Path, line: int, name: str, text: str) -> float:
-    complaint = COLUMNS[name].complaint(text)
-    if complaint or text.lower() in {"nan", "inf"}:
-        raise UserError(f"{path}, row {line}, column {name}: {complaint or f'is {text!r}, not a number'}.")
+    if complaint := COLUMNS[name].complaint(text):
+        raise UserError(f"{path}, row {line}, column {name}: {complaint}.")
     return float(text)

@@ -32,13 +32,14 @@ def decisions(store: RunStore, record: Record) -> Decisions:
     area = record.result.minimum_area
     column = "score" if area is None else f"score_{area:g}"
     try:
-        # digits as written: a score may equal the threshold
-        table = pd.read_csv(path, usecols=["path", "split", "defective", column], float_precision="round_trip")
+        # digits as written, which not every pandas reads exactly: a score may equal the threshold
+        table = pd.read_csv(path, usecols=["path", "split", "defective", column], dtype={column: str})
+        scores = table[column].to_numpy(dtype=float)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}). {remedy}") from error
     test = table[table["split"] == "test"]
     defective = test["defective"].to_numpy(dtype=bool)
-    right = (test[column].to_numpy(dtype=float) > record.result.threshold) == defective
+    right = (scores[test.index] > record.result.threshold) == defective
     found = (int(right[~defective].sum()), int(right[defective].sum()))
     recorded = tuple(share.correct if share else 0 for share in (record.result.good, record.result.defective))
     if found != recorded:
@@ -46,9 +47,3 @@ def decisions(store: RunStore, record: Record) -> Decisions:
             f"{path} gives {found} good and defective images classified correctly, its record {recorded}. {remedy}"
         )
     return Decisions(test["path"].to_numpy(dtype=str), defective, right)
-
-
-def decisions_of_seeds(store: RunStore, records: list[Record]) -> tuple[list[Decisions], bool]:
-    """Decisions of several runs, and whether all are of the same images in the same order."""
-    found = [decisions(store, record) for record in records]
-    return found, all(np.array_equal(found[0].images_N, other.images_N) for other in found[1:])

@@ -182,10 +182,11 @@ def _result(
 def _grid(cell: Cell, validation: int, good: int, bad: int, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores (N, A) of validation, good and defective images: an image is as hard for every seed, a score falls with the area."""
     images, noise = _stream("images", cell.method, cell.category), _stream("seed", cell)
-    logs_N = [images.normal(size=count) + 0.3 * noise.normal(size=count) for count in (validation, good, bad)]
+    easy_N = [images.normal(size=count) for count in (validation, good, bad)]
+    logs_N = [part + 0.3 * noise.normal(size=len(part)) for part in easy_N]
     for index, share in enumerate((wanted[0], 1 - wanted[1]), start=1):
-        # the threshold falls where the wanted share of the images lies below it
-        logs_N[index] += logs_N[0].max() - np.quantile(logs_N[index], share)
+        # the threshold falls where about the wanted share of the images lies below it
+        logs_N[index] += logs_N[0].max() - np.quantile(easy_N[index], share)
     decay_N = images.uniform(0.05, 0.5, validation + good + bad)
     return np.exp(np.concatenate(logs_N)[:, None] - decay_N[:, None] * (np.log10(AREAS) + 3))
 
