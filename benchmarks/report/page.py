@@ -1,6 +1,6 @@
 """`report.html`: the tables, and for each cell its plots, pictures and provenance, in one file that needs no network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.files import write_text
-from benchmarks.report.build import Section
+from benchmarks.report.build import Report, Section
 from benchmarks.report.cells import Cell, Run, cells_of
 from benchmarks.report.formats import NO_NUMBER, beside, signed
 from benchmarks.report.pairs import TITLE
@@ -198,20 +198,12 @@ class Group:
 
 
 def write_page(
-    sections: Sequence[Section],
-    records: Sequence[Record],
-    leaderboard: pd.DataFrame,
-    store: RunStore,
-    out: Path,
-    images: bool = False,
-    dataset_root: Path | None = None,
+    report: Report, store: RunStore, out: Path, images: bool = False, dataset_root: Path | None = None
 ) -> list[Path]:
     """Write `report.html`.
 
     Args:
-        sections: the tables of each dataset and budget.
-        records: all runs of the store, failed ones too.
-        leaderboard: their rows.
+        report: tables and leaderboard of the store's runs.
         images: embed pictures of the dataset's images, where runs kept their maps.
         dataset_root: the folder of the categories, if it is not the one that the runs used.
 
@@ -220,21 +212,17 @@ def write_page(
     """
     with style():
         groups = [
-            _group(section, cells, rows, store, images, dataset_root)
-            for section, cells, rows in _parts(sections, records, leaderboard, store)
+            _group(section, cells, rows, store, images, dataset_root) for section, cells, rows in _parts(report, store)
         ]
-    text = _template().render(groups=groups, steps=STEPS, slight=SLIGHT, pairs_title=TITLE)
-    write_text(out / PAGE, text)
+    write_text(out / PAGE, _template().render(groups=groups, steps=STEPS, slight=SLIGHT, pairs_title=TITLE))
     return [out / PAGE]
 
 
-def write_figures(
-    sections: Sequence[Section], records: Sequence[Record], leaderboard: pd.DataFrame, store: RunStore, out: Path
-) -> list[Path]:
+def write_figures(report: Report, store: RunStore, out: Path) -> list[Path]:
     """Write the page's plots as `figures/<dataset>_<budget>/<method>_<category>_<plot>.png` and `.pdf`."""
     written = []
     with style():
-        for section, cells, _ in _parts(sections, records, leaderboard, store):
+        for section, cells, _ in _parts(report, store):
             table = section.tables[0]
             folder = out / "figures" / f"{table.dataset}_{table.budget}"
             for cell in cells.values():
@@ -245,13 +233,13 @@ def write_figures(
     return written
 
 
-def _parts(
-    sections: Sequence[Section], records: Sequence[Record], leaderboard: pd.DataFrame, store: RunStore
-) -> Iterable[tuple[Section, dict[tuple[str, str], Cell], pd.DataFrame]]:
+def _parts(report: Report, store: RunStore) -> Iterable[tuple[Section, dict[tuple[str, str], Cell], pd.DataFrame]]:
     """Each section with its cells and its rows of the leaderboard."""
-    for section in sections:
+    records = store.records()
+    for section in report.sections:
         dataset, budget = section.tables[0].dataset, section.tables[0].budget
-        rows = leaderboard[(leaderboard["dataset"] == dataset) & (leaderboard["budget"] == budget)]
+        rows = report.leaderboard
+        rows = rows[(rows["dataset"] == dataset) & (rows["budget"] == budget)]
         here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
         yield section, cells_of(here, rows, store), rows
 

@@ -68,8 +68,7 @@ class Tree(HTMLParser):
 
 
 def page(results: Path, out: Path, **options: Any) -> str:
-    store, report = RunStore(results), build(results, out)
-    (path,) = write_page(report.sections, store.records(), report.leaderboard, store, out, **options)
+    (path,) = write_page(build(results, out), RunStore(results), out, **options)
     return path.read_text(encoding="utf-8")
 
 

@@ -90,11 +90,8 @@ def test_figures_for_papers_are_the_same_each_time(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.report.page.PLOTS", PLOTS[-1:])
-    store, report = RunStore(results), build(results, tmp_path)
-    written = [
-        write_figures(report.sections, store.records(), report.leaderboard, store, tmp_path / name)
-        for name in ("out", "again")
-    ]
+    report = build(results, tmp_path)
+    written = [write_figures(report, RunStore(results), tmp_path / name) for name in ("out", "again")]
     png, pdf = (path.read_bytes() for path in written[0])
     assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF") and b"CreationDate" not in pdf
     assert [path.read_bytes() for path in written[1]] == [png, pdf]
