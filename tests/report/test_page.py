@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from click.testing import CliRunner
 from PIL import Image
 
+from benchmarks.cli import main
 from benchmarks.errors import UserError
 from benchmarks.report.build import build
 from benchmarks.report.cells import cells_of
@@ -303,6 +305,18 @@ def test_foreign_images_are_refused(with_maps: tuple[Path, Path], tmp_path: Path
 
 def test_cells_without_maps_say_so(results: Path, tmp_path: Path) -> None:
     assert "save_maps=true" in Tree(page(results, tmp_path, images=True)).all("template")[0]["text"]
+
+
+def test_the_command_writes_page_and_figures(tmp_path: Path) -> None:
+    write_store(tmp_path, methods=["ae_l2"], categories=["bottle"], seeds=[0])
+    shutil.rmtree(tmp_path / "runs" / "ae_l2" / "bottle" / "seed=0" / "logs")
+    done = CliRunner().invoke(main, ["report", "--results", str(tmp_path), "--figures"])
+    assert done.exit_code == 0 and f"wrote {tmp_path / 'report' / 'report.html'}" in done.output
+    names = {path.name for path in (tmp_path / "report" / "figures" / "mvtec_ad_short").iterdir()}
+    kinds = ("scores", "over_area", "roc", "precision_recall")
+    assert names == {f"ae_l2_bottle_{kind}{suffix}" for kind in kinds for suffix in (".png", ".pdf")}
+    refused = CliRunner().invoke(main, ["report", "--results", str(tmp_path), "--data-root", str(tmp_path)])
+    assert refused.exit_code == 2 and "--images" in refused.output
 
 
 @pytest.fixture(scope="module")
