@@ -80,22 +80,47 @@ def run(overrides: tuple[str, ...]) -> None:
     help="A CSV file of published numbers, shown as reference columns: method, category, normal_accuracy, anomalous_accuracy, "
     "source; optional dataset, image_auroc, region_overlap, pixel_auroc, aupro.",
 )
+@click.option(
+    "--images",
+    is_flag=True,
+    help="Put pictures of the best and worst images into report.html, from runs with save_maps=true. They show the dataset's "
+    "images: mind its licence before you pass the page on.",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="With --images: the folder of the categories.  [default: where the runs found it]",
+)
+@click.option("--figures", is_flag=True, help="Write the page's plots as PNG and PDF into figures/, too.")
 def report(
     results: Path,
     out: Path | None,
     beside: Literal["interval", "counts", "std", "none"],
     interval: Literal["wilson", "bootstrap"],
     published: tuple[Path, ...],
+    images: bool,
+    data_root: Path | None,
+    figures: bool,
 ) -> None:
-    """Rebuild leaderboard.csv and the tables from stored runs, and print them. Nothing is computed anew.
+    """Rebuild leaderboard.csv, the tables and report.html from stored runs, and print the tables. Nothing is computed anew.
 
-    Tables 2 and 3 are written as CSV, Markdown, LaTeX and HTML, one set for each dataset and budget.
+    Tables 2 and 3 are written as CSV, Markdown, LaTeX and HTML, one set for each dataset and budget. report.html has them all,
+    with the plots and the provenance of each cell.
     """
+    if data_root is not None and not images:
+        raise click.UsageError("--data-root says where the images of --images are: give both.")
     with told_to_the_user():
         from benchmarks.report.build import build, show
+        from benchmarks.report.page import write_figures, write_page
         from benchmarks.report.terminal import console
+        from benchmarks.store.runs import RunStore
 
-        show(build(results, out or results / "report", beside, interval, published), console())
+        store, out = RunStore(results), out or results / "report"
+        built = build(results, out, beside, interval, published)
+        built.files.extend(write_page(built, store, out, images, data_root))
+        if figures:
+            built.files.extend(write_figures(built, store, out))
+        show(built, console())
 
 
 @main.group(name="list")

@@ -1,8 +1,8 @@
 """What the page and the figures show of one cell of a table: its row, its runs, and what lies beside their records."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.errors import UserError
-from benchmarks.protocol.decision import Share, threshold
-from benchmarks.store import paper
+from benchmarks.protocol.decision import threshold
+from benchmarks.store.columns import rows_of
 from benchmarks.store.record import Record, Result
 from benchmarks.store.runs import SCORES, RunStore
 
@@ -94,14 +94,6 @@ class Cell:
     failed: tuple[Record, ...]
 
     @property
-    def key(self) -> str:
-        return f"{self.method}/{self.category}"
-
-    @property
-    def title(self) -> str:
-        return f"{title_of([run.record for run in self.runs] or self.failed)} on {self.category}"
-
-    @property
     def scored(self) -> list[Run]:
         """The runs whose scores are at hand."""
         return [run for run in self.runs if run.scores is not None]
@@ -145,43 +137,8 @@ def cells_of(records: Iterable[Record], rows: pd.DataFrame, store: RunStore) -> 
     of_cell: dict[tuple[str, str], list[Record]] = {}
     for record in sorted(records, key=lambda record: record.seed):
         of_cell.setdefault((record.method, record.category), []).append(record)
-    row_of = {(row["method"], row["category"]): row for row in dicts(rows)}
+    row_of = {(row["method"], row["category"]): row for row in rows_of(rows)}
     return {key: _cell(key, row_of.get(key), found, store) for key, found in of_cell.items()}
-
-
-def dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a leaderboard, each by its columns' names."""
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def title_of(records: Sequence[Record]) -> str:
-    """What a method is called in the paper's table, as its config says."""
-    first = records[0]
-    return str(method_config(first).get("title", first.method))
-
-
-def method_config(record: Record) -> dict[str, Any]:
-    """The part of a run's configuration that is the method's."""
-    found = record.identity.get("config", {}).get("method", {})
-    return found if isinstance(found, dict) else {}
-
-
-def applies(method: Sequence[Record], dataset: str, kind: str, category: str) -> bool:
-    """Whether a method, of which these are runs, is meant for a category: its config says so, and the paper's Table 2."""
-    config = method_config(method[0]) if method else {}
-    if kind not in config.get("inputs", {kind: None}) or category not in (config.get("table_categories") or [category]):
-        return False
-    name = method[0].method if method else ""
-    if dataset != paper.MVTEC_AD or name not in paper.METHODS:
-        return True
-    table = paper.table2()
-    return bool(((table["method"] == name) & (table["category"] == category)).any())
-
-
-@cache
-def interval(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval; the same few counts are asked for again and again."""
-    return Share.of(correct, total).interval
 
 
 def _cell(key: tuple[str, str], row: dict[str, Any] | None, records: list[Record], store: RunStore) -> Cell:

@@ -1,97 +1,143 @@
 """`report.html`: the tables, and for each cell its plots, pictures and provenance, in one file that needs no network."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.files import write_text
-from benchmarks.report.cells import SIDES, Cell, Run, applies, cells_of, dicts, title_of
+from benchmarks.report.build import Report, Section
+from benchmarks.report.cells import Cell, Run, cells_of
+from benchmarks.report.formats import NO_NUMBER, beside, signed
+from benchmarks.report.pairs import TITLE
 from benchmarks.report.pictures import Picture, pictures, run_with_maps
 from benchmarks.report.plots import PLOTS, style, svg, write_paper_figures
-from benchmarks.store import paper
+from benchmarks.report.tables import Entry, Heading, Mean, PaperTable, Value
+from benchmarks.report.tables import Line as TableLine
+from benchmarks.store.columns import COLUMNS, rows_of
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
-MINUS = "\N{MINUS SIGN}"
+ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "does not apply"}
+STEPS = (0.15, 0.30)  # differences to the paper from which the colour deepens
+SLIGHT = 0.05  # where there is no interval, a difference below this has the palest colour
+NUMBERS = {
+    "normal_accuracy": ("good", "{:.3f}"),
+    "normal_std": ("± seeds", "{:.3f}"),
+    "anomalous_accuracy": ("defective", "{:.3f}"),
+    "anomalous_std": ("± seeds", "{:.3f}"),
+    "balanced_accuracy": ("balanced", "{:.3f}"),
+    "image_auroc": ("AUROC", "{:.3f}"),
+    "image_average_precision": ("AP", "{:.3f}"),
+    "false_alarms_per_good_image": ("false alarms", "{:.2f}"),
+    "region_overlap": ("overlap", "{:.3f}"),
+    "pixel_auroc": ("pixel AUROC", "{:.3f}"),
+    "aupro": ("AU-PRO", "{:.3f}"),
+    "fit_seconds": ("fit, s", "{:.1f}"),
+    "ms_per_image": ("ms/image", "{:.1f}"),
+    "peak_memory_mib": ("MiB", "{:.0f}"),
+    "device": ("device", "{}"),
+}
+"""Columns of the leaderboard that the table of all numbers shows: heading and form."""
 LICENCE_REASON = (
     "Pictures are left out unless asked for: they show images of the dataset, and most licences, MVTec AD's among them, "
     "do not allow to pass those on. For your own use, defectbench report --images embeds them, from runs with save_maps=true."
 )
 NO_MAPS_REASON = "No pictures: no seed of this cell kept its anomaly maps (save_maps=true)."
 WHERE_THINGS_LIE = ("data.root=", "data.cache_dir=", "results.dir=", "progress=")  # decide no number
-ABSENT = {
-    "failed": "failed",
-    "missing": "not run",
-    "not_applicable": "does not apply",
-}
-STEPS = (0.15, 0.30)  # differences to the paper from which the colour deepens
 
 
 @dataclass(frozen=True)
-class Line:
-    """Good or defective images in one cell of the table."""
+class Number:
+    """The upper or the lower number of a cell, as it is shown."""
 
     side: str
-    value: float
-    low: float
-    high: float
-    published: float | None
+    value: Value
+    beside: str
     inside: bool
-
-    @property
-    def difference(self) -> float | None:
-        return None if self.published is None else self.value - self.published
+    """Whether the paper's number lies within our interval."""
 
     @property
     def mark(self) -> str:
-        """`+0.28`, after `≈` where the paper's value lies within our interval."""
-        return "" if self.difference is None else f"{'≈' if self.inside else ''}{signed(self.difference)}"
+        """`+0.28`; after `≈` where the interval explains it."""
+        return ("≈" if self.inside else "") + signed(self.value.difference)
 
     @property
     def colour(self) -> str:
-        """The class that colours the difference; the palest for one that the interval explains."""
-        if self.difference is None or abs(self.difference) < 0.005:
+        """The class that colours the difference to the paper; the palest for one that the interval explains."""
+        difference = self.value.difference
+        if difference is None or abs(difference) < 0.005:
             return ""
-        step = 1 if self.inside else 2 + sum(abs(self.difference) >= step for step in STEPS)
-        return f"{'above' if self.difference > 0 else 'below'}-{step}"
+        slight = self.inside or (self.value.low is None and abs(difference) < SLIGHT)
+        step = 1 if slight else 2 + sum(abs(difference) >= step for step in STEPS)
+        return f"{'above' if difference > 0 else 'below'}-{step}"
 
     @property
     def words(self) -> str:
-        text = f"{self.side} {self.value:.2f}, interval {self.low:.2f} to {self.high:.2f}"
-        return text if self.published is None else f"{text}, paper {self.published:.2f}, difference {self.mark}"
+        text = f"{self.side} {self.value.ours:.2f}{self.beside}"
+        return text if self.value.paper is None else f"{text}, paper {self.value.paper:.2f}, difference {self.mark}"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One cell of the table as it is shown."""
+    """One cell of a table, as it is shown."""
 
-    status: str
-    """done, or a key of `ABSENT`."""
     key: str
     title: str
-    lines: tuple[Line, ...] = ()
+    status: str
+    """done, or a key of `ABSENT`."""
+    numbers: tuple[Number, ...] = ()
+    best: bool = False
     note: str = ""
     has_details: bool = True
 
     @property
+    def absence(self) -> str:
+        """Why there is no number."""
+        return ABSENT.get(self.status, NO_NUMBER)
+
+    @property
     def label(self) -> str:
         """What a screen reader says."""
-        said = "; ".join(line.words for line in self.lines) or ABSENT[self.status]
-        return f"{self.title}: {said}{'; ' + self.note if self.note else ''}"
+        said = "; ".join(number.words for number in self.numbers) or self.absence
+        best = ["best of its category"] if self.best else []
+        return "; ".join([f"{self.title}: {said}", *best, *([self.note] if self.note else [])])
 
     @property
     def orders(self) -> dict[str, str]:
         """By what the cell can be sorted."""
-        values = {line.side: line.value for line in self.lines}
-        differences = [line.difference for line in self.lines if line.difference is not None]
-        orders = {**values, "balanced": sum(values.values()) / len(values) if values else None}
-        orders["difference"] = sum(differences) / len(differences) if differences else None
-        return {name: f"{value:.6f}" for name, value in orders.items() if value is not None}
+        values = [number.value.ours for number in self.numbers]
+        differences = [number.value.difference for number in self.numbers if number.value.difference is not None]
+        orders = {f"row{place}": value for place, value in enumerate(values)} if len(values) == 2 else {}
+        orders |= {
+            name: sum(part) / len(part) for name, part in (("mean", values), ("difference", differences)) if part
+        }
+        return {name: f"{value:.6f}" for name, value in orders.items()}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One category of a table."""
+
+    category: str
+    kind: str
+    labels: tuple[str, str]
+    """What its upper and lower numbers are, with the number of images: `good 20`, `defective 63`."""
+    cells: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One of the paper's tables."""
+
+    key: str
+    table: PaperTable
+    rows: list[Row]
+    means: list[list[Number]]
 
 
 @dataclass(frozen=True)
@@ -109,13 +155,15 @@ class Details:
     """What the dialog of a cell shows."""
 
     shown: Shown
+    numbers: list[Number]
+    """Of all tables."""
     cell: Cell
     figures: list[Figure]
     pictures: list[Figure]
     no_pictures: str
     config: str
     provenance: dict[str, str]
-    errors: list[tuple[str, str, str]]
+    errors: list[tuple[int, str, str]]
     """Seed, message and traceback of each failed run."""
 
     @property
@@ -124,102 +172,59 @@ class Details:
         return [_seed(run) for run in self.cell.runs]
 
     def counts(self, side: str) -> str:
-        """`19, 20, 18 of 20`: one count for each seed."""
-        shares = [share for run in self.cell.runs if (share := getattr(run.result, side))]
-        return f"{', '.join(str(share.correct) for share in shares)} of {shares[0].total} images"
+        """`19, 20, 18 of 20 images`: one count for each seed; empty for what is not counted."""
+        shares = [share for run in self.cell.runs if (share := getattr(run.result, side, None))]
+        return f"{', '.join(str(share.correct) for share in shares)} of {shares[0].total} images" if shares else ""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the table of all numbers."""
-
-    title: str
-    name: str
-    form: str = "{}"
-    help: str = ""
-
-
-COLUMNS = (
-    Column("good", "normal_accuracy", "{:.3f}", "share of good test images classified correctly, mean over the seeds"),
-    Column("± seeds", "normal_std", "{:.3f}", "standard deviation over the seeds"),
-    Column("defective", "anomalous_accuracy", "{:.3f}", "share of defective test images classified correctly"),
-    Column("± seeds", "anomalous_std", "{:.3f}", "standard deviation over the seeds"),
-    Column("balanced", "balanced_accuracy", "{:.3f}", "mean of good and defective"),
-    Column("AUROC", "image_auroc", "{:.3f}", "of the images' scores, without a threshold"),
-    Column("AP", "image_average_precision", "{:.3f}", "average precision of the images' scores"),
-    Column("pixel AUROC", "pixel_auroc", "{:.3f}", "over all pixels of the category"),
-    Column("AU-PRO", "aupro", "{:.3f}", "area under the per-region-overlap curve"),
-    Column("overlap", "region_overlap", "{:.3f}", "mean covered share of each defect region at the threshold"),
-    Column("fit, s", "fit_seconds", "{:.1f}", "seconds to fit, mean over the seeds"),
-    Column("ms/image", "ms_per_image", "{:.1f}", "milliseconds for one anomaly map, mean over the seeds"),
-    Column("MiB", "peak_memory_mib", "{:.0f}", "largest resident memory"),
-    Column("device", "device", "{}", "on what it ran"),
-)
-
-
-@dataclass
 class Group:
     """One dataset at one budget: its tables and cells."""
 
     dataset: str
     budget: str
-    caption: str
     verdict: str
-    compared: bool
-    methods: list[tuple[str, str, str]]
-    """Name, title and warning of each column."""
-    body: list[tuple[str, str, dict[str, int], list[Shown]]]
-    """Category, kind, number of images by side, and a cell for each method."""
-    means: list[list[tuple[str, str, str]]]
-    """For each method: side, our mean, the difference to the paper's."""
-    columns: list[Column]
+    matrices: list[Matrix]
+    columns: list[tuple[str, str, str, str]]
+    """Of the table of all numbers: column of the leaderboard, heading, form, meaning."""
     numbers: list[tuple[Shown, dict[str, Any]]]
-    details: list[Details] = field(default_factory=list)
+    pairs: list[dict[str, Any]]
+    """Rows of `method_pairs`."""
+    details: list[Details]
 
     @property
-    def anchor(self) -> str:
+    def key(self) -> str:
         return f"{self.dataset}/{self.budget}"
 
 
 def write_page(
-    records: Sequence[Record],
-    leaderboard: pd.DataFrame,
-    store: RunStore,
-    out: Path,
-    images: bool = False,
-    dataset_root: Path | None = None,
+    report: Report, store: RunStore, out: Path, images: bool = False, dataset_root: Path | None = None
 ) -> list[Path]:
     """Write `report.html`.
 
     Args:
-        records: all runs of the store, failed ones too.
-        leaderboard: their rows, and rows of results from elsewhere.
+        report: tables and leaderboard of the store's runs.
         images: embed pictures of the dataset's images, where runs kept their maps.
-        dataset_root: the folder of the categories, if not the one that the runs used.
+        dataset_root: the folder of the categories, if it is not the one that the runs used.
 
     Raises:
         UserError: what lies beside a record cannot be read, or pictures are wanted and their images are not found.
     """
-    groups = []
     with style():
-        for cells, rows, here in _groups(records, leaderboard, store):
-            group = _group(here, cells, rows)
-            shown = {cell.key: cell for _, _, _, line in group.body for cell in line}
-            group.details = [
-                _details(shown[f"{group.anchor}/{cell.key}"], cell, store, images, dataset_root)
-                for cell in _in_table_order(cells, group)
-            ]
-            groups.append(group)
-    write_text(out / PAGE, _template().render(groups=groups, absent=ABSENT, steps=STEPS))
+        groups = [
+            _group(section, cells, rows, store, images, dataset_root) for section, cells, rows in _parts(report, store)
+        ]
+    write_text(out / PAGE, _template().render(groups=groups, steps=STEPS, slight=SLIGHT, pairs_title=TITLE))
     return [out / PAGE]
 
 
-def write_figures(records: Sequence[Record], leaderboard: pd.DataFrame, store: RunStore, out: Path) -> list[Path]:
+def write_figures(report: Report, store: RunStore, out: Path) -> list[Path]:
     """Write the page's plots as `figures/<dataset>_<budget>/<method>_<category>_<plot>.png` and `.pdf`."""
     written = []
     with style():
-        for cells, _, here in _groups(records, leaderboard, store):
-            folder = out / "figures" / f"{here[0].dataset}_{here[0].budget}"
+        for section, cells, _ in _parts(report, store):
+            table = section.tables[0]
+            folder = out / "figures" / f"{table.dataset}_{table.budget}"
             for cell in cells.values():
                 for plot in PLOTS:
                     if plot.is_possible(cell):
@@ -228,123 +233,108 @@ def write_figures(records: Sequence[Record], leaderboard: pd.DataFrame, store: R
     return written
 
 
-def signed(value: float) -> str:
-    """`+0.28`, with a real minus sign; ±0.00 where it rounds to nothing."""
-    text = f"{value:+.2f}"
-    return "±0.00" if text[1:] == "0.00" else text.replace("-", MINUS)
-
-
-def _groups(
-    records: Sequence[Record], leaderboard: pd.DataFrame, store: RunStore
-) -> Iterable[tuple[dict[tuple[str, str], Cell], pd.DataFrame, list[Record]]]:
-    """Cells, rows and records of each dataset and budget that has runs."""
-    for dataset, budget in sorted({(record.dataset, record.budget) for record in records}):
+def _parts(report: Report, store: RunStore) -> Iterable[tuple[Section, dict[tuple[str, str], Cell], pd.DataFrame]]:
+    """Each section with its cells and its rows of the leaderboard."""
+    records = store.records()
+    for section in report.sections:
+        dataset, budget = section.tables[0].dataset, section.tables[0].budget
+        rows = report.leaderboard
+        rows = rows[(rows["dataset"] == dataset) & (rows["budget"] == budget)]
         here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
-        rows = leaderboard[(leaderboard["dataset"] == dataset) & (leaderboard["budget"] == budget)]
-        yield cells_of(here, rows, store), rows, here
+        yield section, cells_of(here, rows, store), rows
 
 
-def _group(records: list[Record], cells: dict[tuple[str, str], Cell], rows: pd.DataFrame) -> Group:
-    dataset, budget = records[0].dataset, records[0].budget
-    by_method: dict[str, list[Record]] = {}
-    for record in records:
-        by_method.setdefault(record.method, []).append(record)
-    methods = _in_order([*by_method, *rows["method"]], paper.METHODS)
-    kinds = {record.category: record.kind for record in records} | dict(
-        zip(rows["category"], rows["kind"], strict=True)
-    )
-    categories = _in_order(kinds, list(paper.table2()["category"].unique()))
-    categories.sort(key=lambda category: kinds[category] != "texture")
-    row_of = {(row["method"], row["category"]): row for row in dicts(rows)}
-    table = {
-        (method, category): _shown(
-            (dataset, budget, method, category),
-            kinds[category],
-            cells.get((method, category)),
-            row_of.get((method, category)),
-            by_method.get(method, []),
-        )
-        for method in methods
-        for category in categories
-    }
-    titles = {method: title_of(by_method[method]) if method in by_method else method for method in methods}
+def _group(
+    section: Section,
+    cells: dict[tuple[str, str], Cell],
+    rows: pd.DataFrame,
+    store: RunStore,
+    images: bool,
+    dataset_root: Path | None,
+) -> Group:
+    matrices = [_matrix(table, cells) for table in section.tables]
+    shown = {cell.key: cell for row in matrices[0].rows for cell in row.cells if cell.has_details}
+    numbers: dict[str, list[Number]] = {}
+    for cell in (cell for matrix in matrices for row in matrix.rows for cell in row.cells):
+        numbers.setdefault(cell.key, []).extend(cell.numbers)
+    of_key = {_key(matrices[0].table, *place): cell for place, cell in cells.items()}
     return Group(
-        dataset,
-        budget,
-        _caption(records, rows),
+        matrices[0].table.dataset,
+        matrices[0].table.budget,
         _verdict(rows),
-        bool(rows["paper_normal"].notna().any()),
-        [(method, titles[method], _warning(rows, method)) for method in methods],
+        matrices,
         [
-            (category, kinds[category], _totals(rows, category), [table[method, category] for method in methods])
-            for category in categories
+            (name, heading, form, COLUMNS[name].meaning)
+            for name, (heading, form) in NUMBERS.items()
+            if rows[name].notna().any()
         ],
-        [_means(rows[rows["method"] == method]) for method in methods],
-        [column for column in COLUMNS if column.name in rows and rows[column.name].notna().any()],
-        [(table[row["method"], row["category"]], row) for row in dicts(rows)],
+        [(shown[_key(matrices[0].table, row["method"], row["category"])], row) for row in rows_of(rows)],
+        rows_of(section.pairs),
+        [_details(one, numbers[key], of_key[key], store, images, dataset_root) for key, one in shown.items()],
     )
 
 
-def _shown(
-    place: tuple[str, str, str, str], kind: str, cell: Cell | None, row: dict[str, Any] | None, method: Sequence[Record]
-) -> Shown:
-    dataset, _, name, category = place
-    key = "/".join(place)
-    title = f"{title_of(method) if method else name} on {category}"
-    if row is not None:
-        failed = len(cell.failed) if cell else 0
-        note = f"{failed} of {failed + len(cell.runs)} seeds failed" if cell and failed else ""
-        return Shown("done", key, title, tuple(_lines(row)), note, has_details=cell is not None)
-    if cell is not None:
-        return Shown("failed", key, title)
-    status = "missing" if applies(method, dataset, kind, category) else "not_applicable"
-    return Shown(status, key, title, has_details=False)
+def _matrix(table: PaperTable, cells: dict[tuple[str, str], Cell]) -> Matrix:
+    rows = [
+        Row(
+            line.category,
+            line.kind,
+            _labels(table, line),
+            tuple(
+                _shown(table, heading, line.category, entry, cells.get((heading.method, line.category)))
+                for heading, entry in zip(table.headings, line.entries, strict=True)
+            ),
+        )
+        for line in table.lines
+    ]
+    return Matrix(
+        f"{table.layout.name}/{table.dataset}/{table.budget}", table, rows, [_mean(table, m) for m in table.means]
+    )
 
 
-def _lines(row: dict[str, Any]) -> Iterable[Line]:
-    for side, name in SIDES.items():
-        if not pd.isna(row[f"{name}_accuracy"]):
-            published = None if pd.isna(row[f"paper_{name}"]) else row[f"paper_{name}"]
-            low, high = row[f"{name}_low"], row[f"{name}_high"]
-            inside = published is not None and bool(row[f"paper_{name}_inside"])
-            yield Line(side, row[f"{name}_accuracy"], low, high, published, inside)
+def _labels(table: PaperTable, line: TableLine) -> tuple[str, str]:
+    totals = [
+        next((value.total for entry in line.entries if (value := entry.values[side]) and value.total), None)
+        for side in (0, 1)
+    ]
+    upper, lower = (
+        name if total is None else f"{name} {total}" for name, total in zip(table.layout.sides, totals, strict=True)
+    )
+    return upper, lower
 
 
-def _warning(rows: pd.DataFrame, method: str) -> str:
-    """A mark for numbers that mean nothing."""
-    facts = rows.loc[rows["method"] == method, "facts"].astype(str)
-    return "random weights" if facts.str.contains("weights=random").any() else ""
+def _shown(table: PaperTable, heading: Heading, category: str, entry: Entry, cell: Cell | None) -> Shown:
+    row = cell.row if cell and cell.row else {}
+    numbers = tuple(
+        Number(side, value, beside(value, table.show), row.get(f"paper_{measure}_inside") is True)
+        for side, measure, value in zip(table.layout.sides, table.layout.measures, entry.values, strict=True)
+        if value is not None
+    )
+    status = entry.status if numbers or entry.status != "done" else "no_number"
+    failed = f"{len(cell.failed)} of {len(cell.failed) + len(cell.runs)} seeds failed" if cell and cell.failed else ""
+    return Shown(
+        _key(table, heading.method, category),
+        f"{heading.title} on {category}",
+        status,
+        numbers,
+        entry.best,
+        failed if status == "done" else "",
+        has_details=cell is not None,
+    )
 
 
-def _totals(rows: pd.DataFrame, category: str) -> dict[str, int]:
-    here = rows[rows["category"] == category]
-    totals = {side: here[f"{name}_total"].dropna() for side, name in SIDES.items()}
-    return {side: int(total.iloc[0]) for side, total in totals.items() if len(total)}
+def _key(table: PaperTable, method: str, category: str) -> str:
+    return f"{table.dataset}/{table.budget}/{method}/{category}"
 
 
-def _means(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Means over the categories that the method was run on, and how they differ from the paper's over the same ones."""
-    means = []
-    for side, name in SIDES.items():
-        ours = rows.dropna(subset=f"{name}_accuracy")
-        if len(ours):
-            published = ours[f"paper_{name}"]
-            mean = ours[f"{name}_accuracy"].mean()
-            means.append((side, f"{mean:.2f}", "" if published.isna().any() else signed(mean - published.mean())))
-    return means
-
-
-def _caption(records: Sequence[Record], rows: pd.DataFrame) -> str:
-    seeds = sorted({len(str(text).split()) for text in rows["seeds"]}) or [len({record.seed for record in records})]
-    areas = sorted(set(rows["minimum_area"].dropna()))
-    area = f", minimum defect area {' or '.join(f'{value:.2%}' for value in areas)} of the image" if areas else ""
-    count = " or ".join(map(str, seeds))
-    return f"{count} seed{'' if count == '1' else 's'} for each cell{area}"
+def _mean(table: PaperTable, mean: Mean) -> list[Number]:
+    sides = zip(table.layout.sides, mean.values, strict=True)
+    return [Number(side, value, "", inside=False) for side, value in sides if value is not None]
 
 
 def _verdict(rows: pd.DataFrame) -> str:
-    """How the table stands to the paper, in one sentence; nothing for other datasets."""
-    compared = rows.dropna(subset=["paper_normal", "paper_anomalous", "normal_accuracy", "anomalous_accuracy"])
+    """How the table stands to the paper, in two sentences; nothing for other datasets."""
+    compared = rows.dropna(subset=["paper_normal_inside", "paper_anomalous_inside"])
     if compared.empty:
         return ""
     inside = int(compared[["paper_normal_inside", "paper_anomalous_inside"]].astype(bool).sum().sum())
@@ -355,12 +345,9 @@ def _verdict(rows: pd.DataFrame) -> str:
     )
 
 
-def _in_table_order(cells: dict[tuple[str, str], Cell], group: Group) -> list[Cell]:
-    places = [(method, category) for category, *_ in group.body for method, *_ in group.methods]
-    return [cells[place] for place in places if place in cells]
-
-
-def _details(shown: Shown, cell: Cell, store: RunStore, images: bool, dataset_root: Path | None) -> Details:
+def _details(
+    shown: Shown, numbers: list[Number], cell: Cell, store: RunStore, images: bool, dataset_root: Path | None
+) -> Details:
     drawn = [
         Figure(plot.title, plot.words(cell), svg=svg(plot.figure(cell), plot.name))
         for plot in PLOTS
@@ -370,14 +357,23 @@ def _details(shown: Shown, cell: Cell, store: RunStore, images: bool, dataset_ro
     first = cell.runs[0].record if cell.runs else cell.failed[0]
     return Details(
         shown,
+        numbers,
         cell,
         drawn,
         [Figure(picture.choice.title, picture.words, image=picture.data_uri()) for picture in found],
         reason,
         _config(first),
         _provenance(cell),
-        [(str(record.seed), record.error, _traceback(store, record)) for record in cell.failed],
+        [(record.seed, record.error, _traceback(store, record)) for record in cell.failed],
     )
+
+
+def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> tuple[list[Picture], str]:
+    """Pictures, or why there are none."""
+    if not images:
+        return [], LICENCE_REASON
+    run = run_with_maps(cell)
+    return ([], NO_MAPS_REASON) if run is None else (pictures(run, dataset_root), "")
 
 
 def _seed(run: Run) -> list[str]:
@@ -387,14 +383,6 @@ def _seed(run: Run) -> list[str]:
     numbers = ((auroc, ".3f"), (result.threshold, ".4g"), (result.fit_seconds, ".1f"), (result.ms_per_image, ".1f"))
     costs = ["–" if value is None else format(value, form) for value, form in (*numbers, (run.record.seconds, ".1f"))]
     return [str(run.record.seed), *counts, *costs]
-
-
-def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> tuple[list[Picture], str]:
-    """Pictures, or why there are none."""
-    if not images:
-        return [], LICENCE_REASON
-    run = run_with_maps(cell)
-    return ([], NO_MAPS_REASON) if run is None else (pictures(run, dataset_root), "")
 
 
 def _config(record: Record) -> str:
@@ -407,8 +395,8 @@ def _config(record: Record) -> str:
 def _provenance(cell: Cell) -> dict[str, str]:
     """Facts that the runs share, or all their values."""
     records = [*[run.record for run in cell.runs], *cell.failed]
+    results = [run.result for run in cell.runs]
     versions = [" ".join(f"{k} {v}" for k, v in record.identity.get("versions", {}).items()) for record in records]
-    facts = [" ".join(f"{k}={v}" for k, v in run.result.facts.items()) for run in cell.runs]
     found = {
         "command": _distinct(_command(record) for record in records[:1]),
         "revision": _distinct(record.revision for record in records),
@@ -418,14 +406,10 @@ def _provenance(cell: Cell) -> dict[str, str]:
         "test data": _distinct(record.test_data for record in records),
         "device": _distinct(f"{record.device}, CPU threads: {record.threads}" for record in records),
         "visible GPUs": _distinct(record.visible_gpus for record in records),
-        "the method says": _distinct(facts),
-        "map size": _distinct(
-            f"{w} × {h} px" for run in cell.runs if run.result.map_size for h, w in [run.result.map_size]
-        ),
-        "minimum area": _distinct(
-            f"{run.result.minimum_area_px} px of the map" for run in cell.runs if run.result.minimum_area_px
-        ),
-        "validation images": _distinct(str(run.result.validation_images) for run in cell.runs),
+        "the method says": _distinct(" ".join(f"{k}={v}" for k, v in result.facts.items()) for result in results),
+        "map size": _distinct(f"{w} × {h} px" for result in results if result.map_size for h, w in [result.map_size]),
+        "minimum area": _distinct(f"{r.minimum_area_px} px of the map" for r in results if r.minimum_area_px),
+        "validation images": _distinct(str(result.validation_images) for result in results),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -442,12 +426,6 @@ def _traceback(store: RunStore, record: Record) -> str:
 
 def _distinct(values: Iterable[str]) -> str:
     return "; ".join(value for value in dict.fromkeys(values) if value)
-
-
-def _in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
-    """Distinct names, those of the paper first and in its order."""
-    known = {name: place for place, name in enumerate(order)}
-    return sorted(set(names), key=lambda name: (known.get(name, len(known)), name))
 
 
 def _template() -> Any:

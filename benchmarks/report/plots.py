@@ -17,8 +17,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.files import replacing
+from benchmarks.protocol.intervals import wilson
 from benchmarks.protocol.pixel_metrics import PixelMetrics
-from benchmarks.report.cells import Cell, Run, interval
+from benchmarks.report.cells import Cell, Run
 
 # Okabe and Ito's blue and vermilion: told apart with any colour vision. The page exchanges these for its own, light or dark.
 GOOD, DEFECTIVE, INK, FAINT = "#0072b2", "#d55e00", "#24292f", "#c9ced6"
@@ -250,7 +251,7 @@ def _percent(share: float) -> str:
 
 def _is_near(cell: Cell, side: str, ours: float, published: float) -> bool:
     total = cell.total(side)
-    low, high = interval(round(ours * total), total)
+    low, high = wilson(round(ours * total), total)
     return low - 0.005 <= published <= high + 0.005  # the paper prints two digits
 
 

@@ -15,11 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from click.testing import CliRunner
 from PIL import Image
 
+from benchmarks.cli import main
 from benchmarks.errors import UserError
+from benchmarks.report.build import build
 from benchmarks.report.cells import cells_of
-from benchmarks.report.page import TEMPLATES, signed, write_page
+from benchmarks.report.formats import signed
+from benchmarks.report.page import TEMPLATES, write_page
 from benchmarks.report.pictures import TRUTH, choices, pictures
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
@@ -66,9 +70,7 @@ class Tree(HTMLParser):
 
 
 def page(results: Path, out: Path, **options: Any) -> str:
-    store = RunStore(results)
-    records = store.records()
-    (path,) = write_page(records, leaderboard(records), store, out, **options)
+    (path,) = write_page(build(results, out), RunStore(results), out, **options)
     return path.read_text(encoding="utf-8")
 
 
@@ -108,7 +110,7 @@ def test_the_same_store_gives_the_same_bytes(results: Path, text: str, tmp_path:
 
 def test_the_table_shows_the_leaderboards_numbers(results: Path, tree: Tree) -> None:
     rows = leaderboard(RunStore(results).records())
-    shown = {button["@data-cell"]: button for button in tree.all("button", class_="open")}
+    shown = {button["@data-cell"]: button for button in reversed(tree.all("button", class_="open"))}  # Table 2 is first
     for row in rows.to_dict("records"):
         button = shown[f"{row['dataset']}/{row['budget']}/{row['method']}/{row['category']}"]
         for side in ("normal", "anomalous"):
@@ -123,35 +125,37 @@ def test_the_table_shows_the_leaderboards_numbers(results: Path, tree: Tree) -> 
 
 
 def test_absent_cells_say_why_in_words(tree: Tree) -> None:
-    (failed,) = tree.all("td", class_="failed")
-    assert "failed" in failed["text"]
-    (button,) = tree.all("button", data_cell="mvtec_ad/short/anogan/screw")
-    assert button["@aria-label"] == "anogan on screw: failed"
+    failed = tree.all("td", class_="failed")
+    assert len(failed) == 2 and all("failed" in cell["text"] for cell in failed)  # in Tables 2 and 3
+    for button in tree.all("button", data_cell="mvtec_ad/short/anogan/screw"):
+        assert button["@aria-label"] == "AnoGAN on screw: failed"
     assert {cell["text"].strip() for cell in tree.all("td", class_="not_applicable")} == {"does not apply"}
-    assert len(tree.all("td", class_="not_applicable")) == 2  # texture inspection on bottle and screw
+    assert len(tree.all("td", class_="not_applicable")) == 4  # texture inspection on bottle and screw, in both tables
+    no_number = tree.all("td", class_="no_number")
+    assert len(no_number) == 2 and all("no number" in cell["text"] for cell in no_number)  # anogan ran without masks
 
 
 def test_a_cell_that_was_not_run_differs_from_one_that_does_not_apply(results: Path, tmp_path: Path) -> None:
     shutil.copytree(results / "runs", tmp_path / "runs")
     shutil.rmtree(tmp_path / "runs" / "ae_l2" / "bottle")
     tree = Tree(page(tmp_path, tmp_path))
-    assert [cell["text"].strip() for cell in tree.all("td", class_="missing")] == ["not run"]
+    assert [cell["text"].strip() for cell in tree.all("td", class_="missing")] == ["not run"] * 2  # Tables 2 and 3
 
 
 def test_tables_are_made_for_keyboard_and_screen_reader(tree: Tree) -> None:
     sortable = [table for table in tree.all("table") if "sortable" in table.get("@class", "")]
-    assert len(sortable) == 4  # methods by categories and all numbers, for each of two datasets
-    assert len(tree.all("caption")) == 4
+    assert len(sortable) == 6  # Tables 2 and 3 and all numbers, for each of two datasets
+    assert len(tree.all("caption")) == 7  # and the methods in pairs
     assert all(heading.get("@scope") in {"col", "row"} for heading in tree.all("th"))
     headings = [heading for heading in tree.all("th", scope="col") if "template" not in heading["path"]]
     buttons = [
         button for button in tree.all("button") if button["path"][-2:] == ["tr", "th"] and "thead" in button["path"]
     ]
-    assert len(headings) == len(buttons) > 20
+    assert len(headings) == len(buttons) + 7 > 50  # all but those of the methods in pairs
     for button in tree.all("button"):
         assert button.get("@aria-label") or button["text"].strip()
     for region in tree.all("div", role="region"):
-        assert region["@tabindex"] == "0" and region["@aria-label"]
+        assert region["@tabindex"] == "0" and (region.get("@aria-label") or region.get("@aria-labelledby"))
     assert len(tree.all("h1")) == 1 and tree.all("html", lang="en")
     ids = [element["@id"] for element in tree.elements if "@id" in element and "template" not in element["path"]]
     assert len(ids) == len(set(ids))
@@ -186,7 +190,7 @@ def test_a_seed_that_failed_is_marked(results: Path, tmp_path: Path) -> None:
     bottle = [record for record in records if record.method == "ae_l2" and record.category == "bottle"]
     failed = replace(bottle[1], status="failed", result=None, error="out of memory")
     (store.folder(failed.cell) / "run.json").write_text(failed.to_json())
-    (button,) = Tree(page(tmp_path, tmp_path)).all("button", data_cell="mvtec_ad/short/ae_l2/bottle", class_="open")
+    button = Tree(page(tmp_path, tmp_path)).all("button", data_cell="mvtec_ad/short/ae_l2/bottle", class_="open")[0]
     assert "1 of 2 seeds failed" in button["text"] and "1 of 2 seeds failed" in button["@aria-label"]
 
 
@@ -226,25 +230,25 @@ PX = 48
 def with_maps(tmp_path: Path) -> tuple[Path, Path]:
     """A store with maps, and the dataset that they belong to."""
     results, data = (
-        write_store(tmp_path / "r", methods=["ae_l2"], categories=["toothbrush"], seeds=[0]),
+        write_store(tmp_path / "r", methods=["ae_l2"], categories=["bottle"], seeds=[0]),
         tmp_path / "data",
     )
-    save(data / "toothbrush" / "train" / "good" / "000.png", np.zeros((PX, PX), np.uint8))
-    folder = results / "runs" / "ae_l2" / "toothbrush" / "seed=0"
+    save(data / "bottle" / "train" / "good" / "000.png", np.zeros((PX, PX), np.uint8))
+    folder = results / "runs" / "ae_l2" / "bottle" / "seed=0"
     scores = pd.read_csv(folder / "scores.csv")
     test = scores[scores["split"] == "test"]
     for name, score in zip(test["path"], test["score_0.001"], strict=True):
         image = Path(name)
-        save(data / "toothbrush" / image, np.full((PX, PX, 3), 90, np.uint8))
+        save(data / "bottle" / image, np.full((PX, PX, 3), 90, np.uint8))
         map_HW = np.full((PX, PX), 0.01, np.float32)
         map_HW[10:20, 10:20] = score
-        path = (folder / "maps" / "ae_l2" / "toothbrush" / image).with_suffix(".tiff")
+        path = (folder / "maps" / "ae_l2" / "bottle" / image).with_suffix(".tiff")
         path.parent.mkdir(parents=True, exist_ok=True)
         tifffile.imwrite(path, map_HW)
         if image.parts[1] != "good":
             mask = np.zeros((PX, PX), np.uint8)
             mask[12:24, 12:24] = 255
-            save(data / "toothbrush" / "ground_truth" / image.parts[1] / f"{image.stem}_mask.png", mask)
+            save(data / "bottle" / "ground_truth" / image.parts[1] / f"{image.stem}_mask.png", mask)
     return results, data
 
 
@@ -252,7 +256,7 @@ def test_pictures_are_embedded_on_request_only(with_maps: tuple[Path, Path], tmp
     results, data = with_maps
     assert "data:image" not in page(results, tmp_path)
     images = Tree(page(results, tmp_path, images=True, dataset_root=data)).all("img")
-    assert 3 <= len(images) <= 4
+    assert len(images) == 4
     for image in images:
         assert re.search(r"test/.*: score .*, threshold .*, so it is (flagged|passed)", image["@alt"])
         header, _, content = image["@src"].partition(",")
@@ -263,7 +267,7 @@ def test_pictures_are_embedded_on_request_only(with_maps: tuple[Path, Path], tmp
 def test_the_most_confident_images_are_chosen(with_maps: tuple[Path, Path]) -> None:
     store = RunStore(with_maps[0])
     records = store.records()
-    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "toothbrush"].runs
+    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "bottle"].runs
     scores, defective = run.test_scores
     names = pd.read_csv(run.folder / "scores.csv").query("split == 'test'")["path"].to_numpy()
     limit = run.result.threshold
@@ -278,7 +282,7 @@ def test_the_most_confident_images_are_chosen(with_maps: tuple[Path, Path]) -> N
 def test_the_true_defect_is_outlined_from_outside(with_maps: tuple[Path, Path]) -> None:
     store = RunStore(with_maps[0])
     records = store.records()
-    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "toothbrush"].runs
+    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "bottle"].runs
     for picture in pictures(run, with_maps[1]):
         plain = np.asarray(picture.pixels)[:, :240]
         cyan = (plain == TRUTH).all(axis=2)
@@ -293,7 +297,7 @@ def test_foreign_images_are_refused(with_maps: tuple[Path, Path], tmp_path: Path
         page(results, tmp_path, images=True, dataset_root=tmp_path)
     with pytest.raises(UserError, match=r"config\.yaml does not say where the images are"):
         page(results, tmp_path, images=True)
-    for path in (data / "toothbrush" / "test").rglob("*.png"):
+    for path in (data / "bottle" / "test").rglob("*.png"):
         save(path, np.zeros((PX, PX + 1), np.uint8))
     with pytest.raises(UserError, match=r"\(48, 48\) pixels, but the image has \(48, 49\)"):
         page(results, tmp_path, images=True, dataset_root=data)
@@ -301,6 +305,18 @@ def test_foreign_images_are_refused(with_maps: tuple[Path, Path], tmp_path: Path
 
 def test_cells_without_maps_say_so(results: Path, tmp_path: Path) -> None:
     assert "save_maps=true" in Tree(page(results, tmp_path, images=True)).all("template")[0]["text"]
+
+
+def test_the_command_writes_page_and_figures(tmp_path: Path) -> None:
+    write_store(tmp_path, methods=["ae_l2"], categories=["bottle"], seeds=[0])
+    shutil.rmtree(tmp_path / "runs" / "ae_l2" / "bottle" / "seed=0" / "logs")
+    done = CliRunner().invoke(main, ["report", "--results", str(tmp_path), "--figures"])
+    assert done.exit_code == 0 and f"wrote {tmp_path / 'report' / 'report.html'}" in done.output
+    names = {path.name for path in (tmp_path / "report" / "figures" / "mvtec_ad_short").iterdir()}
+    kinds = ("scores", "over_area", "roc", "precision_recall")
+    assert names == {f"ae_l2_bottle_{kind}{suffix}" for kind in kinds for suffix in (".png", ".pdf")}
+    refused = CliRunner().invoke(main, ["report", "--results", str(tmp_path), "--data-root", str(tmp_path)])
+    assert refused.exit_code == 2 and "--images" in refused.output
 
 
 @pytest.fixture(scope="module")
@@ -332,29 +348,29 @@ def test_sorting_in_a_browser(opened: Any) -> None:
     table = opened.locator("table.matrix").first
     names = table.locator("tbody .name")
     assert names.all_inner_texts() == ["carpet", "bottle", "screw"]
-    heading = table.locator("thead button", has_text="ae_l2")
+    heading = table.locator("thead button", has_text="AE (L2)")
     heading.focus()
     opened.keyboard.press("Enter")
-    values = [float(cell.get_attribute("data-balanced")) for cell in table.locator("tbody td:nth-child(2)").all()]
+    values = [float(cell.get_attribute("data-mean")) for cell in table.locator("tbody td:nth-child(2)").all()]
     assert values == sorted(values, reverse=True) and names.all_inner_texts() != ["carpet", "bottle", "screw"]
-    assert table.locator("th[aria-sort]").all_inner_texts() == ["ae_l2"]
+    assert table.locator("th[aria-sort]").all_inner_texts() == ["AE (L2)"]
     assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
-    assert opened.locator("#live").inner_text() == "Sorted by ae_l2, descending."
+    assert opened.locator("#live").inner_text() == "Sorted by AE (L2), descending."
     opened.keyboard.press("Enter")
     assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
-    opened.get_by_label("Sort methods by").first.select_option("defective")
-    values = [float(cell.get_attribute("data-defective")) for cell in table.locator("tbody td:nth-child(2)").all()]
+    opened.get_by_label("Sort methods by").first.select_option("row1")
+    values = [float(cell.get_attribute("data-row1")) for cell in table.locator("tbody td:nth-child(2)").all()]
     assert values == sorted(values)
-    table.locator("thead button", has_text="anogan").click()
+    table.locator("thead button", has_text="AnoGAN").click()
     assert names.all_inner_texts()[-1] == "screw"  # failed: last, whichever way
-    table.locator("thead button", has_text="anogan").click()
+    table.locator("thead button", has_text="AnoGAN").click()
     assert names.all_inner_texts()[-1] == "screw"
     table.locator("thead button", has_text="category").click()
     assert names.all_inner_texts() == ["carpet", "bottle", "screw"]
 
 
 def test_every_column_of_all_numbers_sorts(opened: Any) -> None:
-    opened.locator("details.numbers summary").first.click()
+    opened.get_by_text("All numbers", exact=True).first.click()
     table = opened.locator("table.flat.sortable").first
     for place, button in enumerate(table.locator("thead button").all()):
         button.click()
@@ -370,16 +386,16 @@ def test_every_column_of_all_numbers_sorts(opened: Any) -> None:
 
 
 def test_a_cell_opens_and_closes_by_keyboard(opened: Any) -> None:
-    button = opened.locator('.matrix button.open[data-cell="mvtec_ad/short/ae_l2/bottle"]')
+    button = opened.locator('.matrix button.open[data-cell="mvtec_ad/short/ae_l2/bottle"]').first
     button.focus()
     opened.keyboard.press("Enter")
-    dialog = opened.get_by_role("dialog", name="ae_l2 on bottle")
+    dialog = opened.get_by_role("dialog", name="AE (L2) on bottle")
     assert dialog.is_visible() and dialog.locator("figure svg").count() == 5
     assert opened.evaluate("document.activeElement.closest('dialog') !== null")
     ids = opened.evaluate("[...document.querySelectorAll('[id]')].map((element) => element.id)")
     assert len(ids) == len(set(ids))
     opened.get_by_role("button", name="next cell").click()
-    assert opened.locator("#details-title").inner_text() == "anogan on bottle"
+    assert opened.locator("#details-title").inner_text() == "AnoGAN on bottle"
     opened.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert opened.evaluate("document.activeElement.dataset.cell") == "mvtec_ad/short/ae_l2/bottle"

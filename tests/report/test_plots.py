@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.errors import UserError
+from benchmarks.report.build import build
 from benchmarks.report.cells import Cell, cells_of
 from benchmarks.report.page import write_figures
 from benchmarks.report.plots import PLOTS, style, svg
@@ -89,12 +90,8 @@ def test_figures_for_papers_are_the_same_each_time(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.report.page.PLOTS", PLOTS[-1:])
-    store = RunStore(results)
-    records = store.records()
-    written = [
-        write_figures(records, leaderboard(records), store, tmp_path / "out"),
-        write_figures(records, leaderboard(records), store, tmp_path / "again"),
-    ]
+    report = build(results, tmp_path)
+    written = [write_figures(report, RunStore(results), tmp_path / name) for name in ("out", "again")]
     png, pdf = (path.read_bytes() for path in written[0])
     assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF") and b"CreationDate" not in pdf
     assert [path.read_bytes() for path in written[1]] == [png, pdf]
