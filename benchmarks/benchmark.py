@@ -1,5 +1,6 @@
 """What a benchmark is: where the samples of a cell come from, and how a method is measured on them (`conf/benchmark`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,10 @@ class Benchmark(Protocol):
         Raises:
             UserError: data that are absent or cannot be used.
         """
+        ...
+
+    def files(self, config: DictConfig, category: Any) -> Sequence[Path]:
+        """The files and folders that the samples come from: as long as none has changed, neither have the samples."""
         ...
 
     def train_fingerprint(self, config: DictConfig, category: Any) -> str:

@@ -21,6 +21,9 @@ class Defects:
     def read(self, config: DictConfig) -> Category:
         return read_category(_data_root(config), config.category.name)
 
+    def files(self, config: DictConfig, category: Category) -> list[Path]:
+        return [category.root]
+
     def train_fingerprint(self, config: DictConfig, category: Category) -> str:
         return _fingerprint(config, category.train)
 

@@ -20,7 +20,7 @@ from benchmarks.files import write_text
 from benchmarks.store.identity import PROJECT
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
-from benchmarks.wanted import Wanted, distinct
+from benchmarks.sweep.wanted import Wanted, distinct
 
 REFERENCE = PROJECT / "results" / "speed" / "cell_cost.csv"
 COLUMNS = {

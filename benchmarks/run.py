@@ -4,6 +4,8 @@ import logging
 import os
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +15,9 @@ import hydra.utils
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from threadpoolctl import threadpool_limits
 
-from benchmarks import provenance
+from benchmarks import app, provenance
 from benchmarks.benchmark import Benchmark
 from benchmarks.data.fingerprint import hash_of
 from benchmarks.errors import UserError
@@ -22,6 +25,8 @@ from benchmarks.files import write_text
 from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
 from benchmarks.store.record import Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore
+from benchmarks.sweep.requests import Requests
+from benchmarks.sweep.wanted import applies
 from methods.contract import MethodError
 
 log = logging.getLogger(__name__)
@@ -30,45 +35,74 @@ log = logging.getLogger(__name__)
 DECIDING = ("method", "category", "input", "protocol", "budget", "trainer", "seed")
 
 
-class NotApplicable(UserError):
-    """The method is not meant for this category (PROTOCOL section 3)."""
-
-
 def run(config: DictConfig) -> Record:
     """Make sure that the configured cell is finished, and return its record.
 
     Raises:
-        NotApplicable: the method does not take this kind of category.
-        UserError: the data or the configuration cannot be used, or the run failed; its folder then holds a record that says so.
+        Busy: another process is running it.
+        UserError: the method does not take this kind of category; the data or the configuration cannot be used; or the run failed,
+            and its folder then holds a record that says so.
     """
     if not isinstance(config.seed, int):
         raise UserError(f"seed={config.seed} is not a whole number.")
     cell = Cell(config.method.name, config.category.name, config.seed)
-    if config.category.kind not in config.method.inputs:
-        raise NotApplicable(
+    if not applies(config):
+        raise UserError(
             f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
         )
+    _limit_threads(config.threads)
     benchmark: Benchmark = hydra.utils.instantiate(config.benchmark)
     category = benchmark.read(config)
     wanted = _identity(config, benchmark, category)
     store = RunStore(Path(config.results.dir))
     with store.claim(cell):
-        found = store.find(cell)
-        if found is not None and found.status == "finished" and not config.force:
-            changes = _changes(found, wanted, config, benchmark, category)
-            if not changes:
-                log.info("skipped: %s is finished (force=true runs it again)", cell)
-                return found
+        record = store.find(cell)
+        if record is None or record.status != "finished" or config.force:
+            record = _run_and_record(config, benchmark, category, wanted, store)
+        elif changes := _changes(record, wanted, config, benchmark, category):
             log.info("stale: %s is finished, but since then changed: %s", cell, "; ".join(changes))
-        return _run_and_record(config, benchmark, category, wanted, store)
+            record = _run_and_record(config, benchmark, category, wanted, store)
+        else:
+            log.info("skipped: %s is finished (force=true runs it again)", cell)
+        Requests(store.results).keep(_overrides(), record, [*benchmark.files(config, category), *_weights(config)])
+    return record
+
+
+def changes_since(record: Record) -> list[str]:
+    """What has changed in configuration, code, versions and data since a finished run, in words; nothing if it still stands.
+
+    Raises:
+        UserError, HydraException: what it was asked for cannot be asked for any more.
+    """
+    config = app.composed(record.overrides)
+    benchmark: Benchmark = hydra.utils.instantiate(config.benchmark)
+    category = benchmark.read(config)
+    return _changes(record, _identity(config, benchmark, category), config, benchmark, category)
+
+
+def _overrides() -> tuple[str, ...]:
+    """What was said on the command line, or for this job of a sweep."""
+    return tuple(HydraConfig.get().overrides.task) if HydraConfig.initialized() else ()
+
+
+def _weights(config: DictConfig) -> list[Path]:
+    """The file of weights that the method starts from, if there is one."""
+    path = Path(str(config.method.get("weights", "")))
+    return [path] if path.is_file() else []
+
+
+def _limit_threads(threads: int | None) -> None:
+    """Give this process so many CPU threads; without a number it keeps the share that its launcher gave it."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+        threadpool_limits(threads)
 
 
 def _identity(config: DictConfig, benchmark: Benchmark, category: Any) -> Identity:
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     method_module = config.method.model._target_.rpartition(".")[0]
     deciding = {key: resolved[key] for key in DECIDING}
-    weights = Path(str(config.method.get("weights", "")))
-    if weights.is_file():  # the content decides, not the name
+    for weights in _weights(config):  # the content decides, not the name
         deciding["weights_content"] = hash_of(weights)
     return Identity(
         config=deciding,
@@ -107,10 +141,10 @@ def _run_and_record(
         threads=torch.get_num_threads(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
-        overrides=tuple(HydraConfig.get().overrides.task) if HydraConfig.initialized() else (),
+        overrides=_overrides(),
     )
-    log.info("running: %s, budget %s", cell, record.budget)
-    with store.writing(cell) as folder:
+    with store.writing(cell) as folder, _logged_to(folder / "log.txt"):
+        log.info("running: %s, budget %s", cell, record.budget)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
         try:
             result, scores = benchmark.measure(config, category, folder)
@@ -127,6 +161,22 @@ def _run_and_record(
     if record.status == "failed":
         raise UserError(f"{cell} failed: {record.error}\nMore in {store.folder(cell) / 'error.txt'}.")
     return record
+
+
+@contextmanager
+def _logged_to(path: Path) -> Iterator[None]:
+    """Keep the lines of the project and of Lightning, with their times, in a file as well."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("benchmarks", "methods", "pytorch_lightning")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
 
 
 def _in_words(error: Exception) -> str:

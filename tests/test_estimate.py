@@ -16,7 +16,7 @@ from benchmarks.errors import UserError
 from benchmarks.estimate import COLUMNS, estimate, longest_first, measured
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
-from benchmarks.wanted import distinct, wanted_cells, workers_of
+from benchmarks.sweep.wanted import distinct, wanted_cells, workers_of
 from tests.store.test_runs import RECORD, put
 
 

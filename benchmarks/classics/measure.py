@@ -57,6 +57,10 @@ class SampleBenchmark:
         samples: Samples = hydra.utils.instantiate(config.data.samples)
         return samples
 
+    def files(self, config: DictConfig, category: Samples) -> list[Path]:
+        places = (config.data.get("csv"), config.data.get("root"))
+        return [Path(place) for place in places if place is not None and Path(place).exists()]
+
     def train_fingerprint(self, config: DictConfig, category: Samples) -> str:
         return category.train_fingerprint()
 

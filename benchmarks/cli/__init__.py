@@ -50,6 +50,8 @@ def run(overrides: tuple[str, ...]) -> None:
         with hydra_raises():
             app.register_resolvers()
             app.register_own_categories(overrides)
+            app.register_sweeper()
+            app.configure_logging()
             app.main()
 
 

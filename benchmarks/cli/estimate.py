@@ -24,7 +24,7 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
     with told_to_the_user():
         from benchmarks.estimate import estimate, in_words, measured, methods_table, write_figures
         from benchmarks.report.terminal import console
-        from benchmarks.wanted import wanted_cells, workers_of
+        from benchmarks.sweep.wanted import wanted_cells, workers_of
 
         workers, rest = workers_of(overrides)
         with hydra_raises():

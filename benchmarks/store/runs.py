@@ -15,10 +15,15 @@ RECORD = "run.json"
 SCORES = "scores.csv"
 
 
+class Busy(UserError):
+    """Another process is running the cell."""
+
+
 class RunStore:
     """Runs below one results folder. Several processes may write to it at once."""
 
     def __init__(self, results: Path) -> None:
+        self.results = results
         self.root = results / "runs"
         self.replaced = results / "replaced"
 
@@ -45,7 +50,7 @@ class RunStore:
         """Hold a cell while it is run: the lock goes with the process, however that ends.
 
         Raises:
-            UserError: another process holds it.
+            Busy: another process holds it.
         """
         folder = self.folder(cell)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +60,7 @@ class RunStore:
                     shutil.rmtree(left_over)  # of a killed process: we hold the lock, so nobody writes there
                 yield
         except Timeout:
-            raise UserError(f"{cell} is being run by another process; its result will be in {folder}.") from None
+            raise Busy(f"{cell} is being run by another process; its result will be in {folder}.") from None
 
     @contextmanager
     def writing(self, cell: Cell) -> Iterator[Path]:

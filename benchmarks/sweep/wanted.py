@@ -77,8 +77,8 @@ def wanted_cells(overrides: Sequence[str]) -> tuple[list[Wanted], int]:
                 composed[rest] = compose("config", list(rest))
             config = composed[rest]
             seed = next((_whole_number(text) for text in job if text.startswith("seed=")), config.seed)
-            if config.category.kind in config.method.inputs:
-                cells.append(_wanted(config, seed))
+            if applies(config):
+                cells.append(wanted_of(config, seed))
             else:
                 left_out += 1
     return cells, left_out
@@ -98,7 +98,13 @@ def _jobs(overrides: Sequence[str]) -> list[list[str]]:
     return BasicSweeper.split_arguments([*swept, *given], None)[0]
 
 
-def _wanted(config: DictConfig, seed: int) -> Wanted:
+def applies(config: DictConfig) -> bool:
+    """Whether the method is meant for this kind of category (PROTOCOL section 3)."""
+    return config.category.kind in config.method.inputs
+
+
+def wanted_of(config: DictConfig, seed: int) -> Wanted:
+    """The cell that a configuration names, with another seed."""
     return Wanted(
         Cell(config.method.name, config.category.name, seed),
         config.category.kind,
