@@ -210,7 +210,7 @@ def test_against_mvtecs_evaluation_program() -> None:
 
     It joins the upper corners of the curve's steps, which lie one normal pixel apart: too high by at most half a pixel's width.
     """
-    pytest.importorskip("cv2", reason="adeval needs OpenCV")
+    pytest.importorskip("cv2", reason="adeval needs OpenCV", exc_type=ImportError)
     official = pytest.importorskip("adeval.au_pro", reason="pip install adeval")
     images = drawn(8, 128, seed=1)
     maps, masks = zip(*images, strict=True)
@@ -226,7 +226,7 @@ def test_against_adeval(bins: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     Its `aupr` is not compared: it joins the points of the precision-recall curve, which average precision does not.
     """
-    pytest.importorskip("cv2", reason="adeval needs OpenCV")
+    pytest.importorskip("cv2", reason="adeval needs OpenCV", exc_type=ImportError)
     adeval = pytest.importorskip("adeval", reason="pip install adeval")
     monkeypatch.setattr(
         np, "trapz", np.trapezoid, raising=False
@@ -236,3 +236,17 @@ def test_against_adeval(bins: int, monkeypatch: pytest.MonkeyPatch) -> None:
     auroc, _, aupro = adeval.auroc_aupr_aupro(maps, [mask_HW.astype(np.uint8) for mask_HW in masks], nstrips=bins)
     found = metrics(images)
     assert (found.auroc, found.aupro) == pytest.approx((auroc, aupro), abs=1e-3 if bins == 1000 else 2e-5)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_against_anomalib(ties: bool) -> None:
+    """Exact too, in 32-bit sums."""
+    aupro = pytest.importorskip("anomalib.metrics.aupro", reason="pip install anomalib", exc_type=ImportError)
+    import torch
+
+    images = drawn(8, 128, ties, seed=3)
+    maps, masks = (torch.from_numpy(np.stack(part)) for part in zip(*images, strict=True))
+    for limit in (0.05, 0.3):
+        metric = aupro._AUPRO(fpr_limit=limit)
+        metric.update(maps, masks.int())
+        assert metrics(images, limit=limit).aupro == pytest.approx(float(metric.compute()), abs=2e-6)
