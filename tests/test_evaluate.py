@@ -165,7 +165,8 @@ def test_runs_of_the_benchmark_are_not_replaced(exported: Path, maps: Path) -> N
 
 
 def rewrite(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
-    tifffile.imwrite(path, change(tifffile.imread(path)))
+    changed = change(tifffile.imread(path))
+    tifffile.imwrite(path, changed, photometric="rgb" if changed.ndim == 3 else "minisblack")
 
 
 def with_nan(map_HW: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.protocol.area_score import area_scores
 from benchmarks.protocol.pixel_metrics import PixelMetrics, PixelScores, SortedPixels, resize_map
+from benchmarks.protocol.places import places
 from benchmarks.protocol.regions import regions_above
 
 Images = list[tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -114,6 +115,16 @@ def test_a_threshold_between_two_32_bit_numbers() -> None:
     assert metrics(row([0], [above, below]), threshold=0.1).region_overlap == 0.5
     assert regions_above(np.array([[above, 0, below]]), 0.1, 1) == 1
     assert metrics(row([0], [1]), threshold=1e300).region_overlap == 0
+
+
+def test_places_are_those_of_searchsorted() -> None:
+    rng = np.random.default_rng(0)
+    for levels, normal, scores in ((5, 40, 30), (1000, 300, 200), (10, 1, 20), (1, 50, 50), (3, 0, 4)):
+        sorted_N, score_C = (np.sort(rng.integers(0, levels, n)).astype(np.float32) for n in (normal, scores))
+        for start in (0, int(np.searchsorted(sorted_N, score_C[0]))):
+            left_C, right_C = places(sorted_N, score_C, start)
+            np.testing.assert_array_equal(left_C, np.searchsorted(sorted_N, score_C, "left"))
+            np.testing.assert_array_equal(right_C, np.searchsorted(sorted_N, score_C, "right"))
 
 
 def pro_over_all_thresholds(images: Images, limit: float) -> float:
