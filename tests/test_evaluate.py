@@ -82,6 +82,37 @@ def test_exported_maps_come_back_with_the_same_numbers(exported: Path, tmp_path:
         assert (theirs / file).read_bytes() == (ours / file).read_bytes()
 
 
+def test_maps_of_real_bottles_come_back_with_the_same_numbers(mvtec_ad: Path, tmp_path: Path) -> None:
+    """Ten of its images: a first page of 900 px, the method's own map at 300 px as the second."""
+    folder = tmp_path / "data" / "bottle"
+    for part, count in (("train/good", 12), ("test/good", 4), ("test/broken_small", 3), ("test/contamination", 3)):
+        for source in sorted((mvtec_ad / "bottle" / part).iterdir())[:count]:
+            links = [source]
+            if "good" not in part:
+                links.append(mvtec_ad / "bottle" / part.replace("test", "ground_truth") / f"{source.stem}_mask.png")
+            for path in links:
+                link = tmp_path / "data" / path.relative_to(mvtec_ad)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(path.resolve())
+    assert folder.is_dir()
+    overrides = [
+        f"data.root={folder.parent}",
+        f"results.dir={tmp_path / 'ours'}",
+        "data.cache_dir=null",
+        "category=bottle",
+    ]
+    chosen = ["method=variation_model", "method.inputs.object.px=300", "data=folder", "trainer=cpu", "progress=false"]
+    result = defectbench("run", *chosen, *overrides, "save_maps=true")
+    assert result.exit_code == 0, result.output
+    ours = tmp_path / "ours" / "runs" / "variation_model" / "bottle" / "seed=0"
+    result = defectbench("evaluate", ours / "maps", "--root", folder.parent, "--results", tmp_path / "theirs")
+    assert result.exit_code == 0, result.output
+    before, after = result_in(ours), result_in(tmp_path / "theirs" / "runs" / "variation_model" / "bottle" / "seed=0")
+    assert before["pixel"]["auroc"] > 0.5 and before["map_size"] == [300, 300]
+    for key in before.keys() - UNKNOWN_COSTS - {"facts"}:
+        assert after[key] == before[key], key
+
+
 def test_other_programs_read_the_map_at_the_images_size_alone(exported: Path) -> None:
     folder = run_of(exported / "64") / "maps" / "variation_model" / "parts"
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.tiff"))
@@ -134,7 +165,8 @@ def test_runs_of_the_benchmark_are_not_replaced(exported: Path, maps: Path) -> N
 
 
 def rewrite(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
-    tifffile.imwrite(path, change(tifffile.imread(path)))
+    changed = change(tifffile.imread(path))
+    tifffile.imwrite(path, changed, photometric="rgb" if changed.ndim == 3 else "minisblack")
 
 
 def with_nan(map_HW: np.ndarray) -> np.ndarray:
@@ -149,7 +181,7 @@ def with_nan(map_HW: np.ndarray) -> np.ndarray:
         (lambda path: rewrite(path, lambda map_HW: np.stack([map_HW] * 3, -1)), "has 3 x 96 x 96 pixels"),
         (lambda path: rewrite(path, lambda map_HW: map_HW.astype(np.uint8)), "holds uint8 values"),
         (lambda path: rewrite(path, with_nan), "has 1 values that are NaN"),
-        (lambda path: rewrite(path, lambda map_HW: map_HW + 1e300), "beyond 32 bits"),
+        (lambda path: rewrite(path, lambda map_HW: map_HW.astype(np.float64) + 1e300), "beyond 32 bits"),
         (lambda path: path.write_bytes(b"not a TIFF"), "Cannot read"),
         (lambda path: path.write_bytes(b""), "Cannot read"),
         (lambda path: path.write_bytes(path.read_bytes()[:5000]), "Cannot read"),

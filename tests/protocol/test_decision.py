@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage
-from sklearn.metrics import roc_curve
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
 from benchmarks.protocol.area_score import area_scores
 from benchmarks.protocol.decision import Share, classified_correctly, threshold
@@ -63,3 +63,14 @@ def test_auroc_reads_raw_scores_far_from_zero() -> None:
     found = image_metrics(scores, defective)
     assert found is not None and found.auroc == pytest.approx(np.trapezoid(tpr, fpr))
     assert image_metrics(scores + 1e6, defective) == found
+
+
+def test_image_metrics_against_scikit_learn_and_the_definition_of_f1() -> None:
+    rng = np.random.default_rng(1)
+    defective = np.arange(60) >= 25
+    scores = (rng.normal(size=60) + defective).round(1)  # with ties
+    found = image_metrics(scores, defective)
+    assert found is not None
+    assert found.auroc == pytest.approx(roc_auc_score(defective, scores), abs=1e-12)
+    assert found.average_precision == pytest.approx(average_precision_score(defective, scores), abs=1e-12)
+    assert found.f1_max == pytest.approx(max(f1_score(defective, scores >= level) for level in scores), abs=1e-12)

@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.protocol.area_score import area_scores
 from benchmarks.protocol.pixel_metrics import PixelMetrics, PixelScores, SortedPixels, resize_map
+from benchmarks.protocol.places import places
 from benchmarks.protocol.regions import regions_above
 
 Images = list[tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -116,6 +117,16 @@ def test_a_threshold_between_two_32_bit_numbers() -> None:
     assert metrics(row([0], [1]), threshold=1e300).region_overlap == 0
 
 
+def test_places_are_those_of_searchsorted() -> None:
+    rng = np.random.default_rng(0)
+    for levels, normal, scores in ((5, 40, 30), (1000, 300, 200), (10, 1, 20), (1, 50, 50), (3, 0, 4)):
+        sorted_N, score_C = (np.sort(rng.integers(0, levels, n)).astype(np.float32) for n in (normal, scores))
+        for start in (0, int(np.searchsorted(sorted_N, score_C[0]))):
+            left_C, right_C = places(sorted_N, score_C, start)
+            np.testing.assert_array_equal(left_C, np.searchsorted(sorted_N, score_C, "left"))
+            np.testing.assert_array_equal(right_C, np.searchsorted(sorted_N, score_C, "right"))
+
+
 def pro_over_all_thresholds(images: Images, limit: float) -> float:
     """The definition, with a loop: region overlap and false-positive rate at every score that occurs."""
     labelled = [(map_HW, *ndimage.label(mask_HW, np.ones((3, 3)))) for map_HW, mask_HW in images]
@@ -210,7 +221,7 @@ def test_against_mvtecs_evaluation_program() -> None:
 
     It joins the upper corners of the curve's steps, which lie one normal pixel apart: too high by at most half a pixel's width.
     """
-    pytest.importorskip("cv2", reason="adeval needs OpenCV")
+    pytest.importorskip("cv2", reason="adeval needs OpenCV", exc_type=ImportError)
     official = pytest.importorskip("adeval.au_pro", reason="pip install adeval")
     images = drawn(8, 128, seed=1)
     maps, masks = zip(*images, strict=True)
@@ -226,7 +237,7 @@ def test_against_adeval(bins: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     Its `aupr` is not compared: it joins the points of the precision-recall curve, which average precision does not.
     """
-    pytest.importorskip("cv2", reason="adeval needs OpenCV")
+    pytest.importorskip("cv2", reason="adeval needs OpenCV", exc_type=ImportError)
     adeval = pytest.importorskip("adeval", reason="pip install adeval")
     monkeypatch.setattr(
         np, "trapz", np.trapezoid, raising=False
@@ -236,3 +247,17 @@ def test_against_adeval(bins: int, monkeypatch: pytest.MonkeyPatch) -> None:
     auroc, _, aupro = adeval.auroc_aupr_aupro(maps, [mask_HW.astype(np.uint8) for mask_HW in masks], nstrips=bins)
     found = metrics(images)
     assert (found.auroc, found.aupro) == pytest.approx((auroc, aupro), abs=1e-3 if bins == 1000 else 2e-5)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_against_anomalib(ties: bool) -> None:
+    """Exact too, in 32-bit sums."""
+    aupro = pytest.importorskip("anomalib.metrics.aupro", reason="pip install anomalib", exc_type=ImportError)
+    import torch
+
+    images = drawn(8, 128, ties, seed=3)
+    maps, masks = (torch.from_numpy(np.stack(part)) for part in zip(*images, strict=True))
+    for limit in (0.05, 0.3):
+        metric = aupro._AUPRO(fpr_limit=limit)
+        metric.update(maps, masks.int())
+        assert metrics(images, limit=limit).aupro == pytest.approx(float(metric.compute()), abs=2e-6)
