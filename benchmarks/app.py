@@ -21,9 +21,10 @@ log = logging.getLogger("benchmarks")
 
 
 def register_resolvers() -> None:
-    """The two functions that `conf/` uses: `at_most` for budgets, `first_of` for values that may be null."""
+    """What `conf/` uses: `at_most` for budgets, `first_of` for values that may be null, `stem_of` for names of files."""
     OmegaConf.register_new_resolver("at_most", _at_most, replace=True)
     OmegaConf.register_new_resolver("first_of", _first_of, replace=True)
+    OmegaConf.register_new_resolver("stem_of", lambda file: Path(str(file)).stem, replace=True)
 
 
 def _at_most(value: int, limit: int | None) -> int:
@@ -62,7 +63,7 @@ def main(config: DictConfig) -> None:
     from benchmarks.report.terminal import run_in_words
     from benchmarks.run import NotApplicable, run  # torch and Lightning, which --help can do without
 
-    _configure_logging()
+    configure_logging()
     signal.signal(signal.SIGTERM, _stop)
     in_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     try:
@@ -82,7 +83,7 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
-def _configure_logging() -> None:
+def configure_logging() -> None:
     """Our own lines as they are; of Lightning, which speaks to programmers, only errors."""
     log.handlers = [logging.StreamHandler()]
     log.propagate = False

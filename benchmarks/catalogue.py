@@ -18,9 +18,9 @@ def _configs(group: str) -> Iterator[DictConfig]:
         yield config
 
 
-def method_names() -> list[str]:
-    """Names that `method=` takes."""
-    return [config.name for config in _configs("method")]
+def method_names(*kinds: str) -> list[str]:
+    """Names that `method=` takes; with kinds of categories, those that apply to one of them."""
+    return [config.name for config in _configs("method") if not kinds or set(kinds) & set(config.inputs)]
 
 
 def methods() -> list[tuple[str, str]]:

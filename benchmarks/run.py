@@ -15,13 +15,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import provenance
-from benchmarks.data.cache import memo_of
-from benchmarks.data.fingerprint import fingerprint, hash_of
-from benchmarks.data.index import Category, ImageFile, read_category
-from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
+from benchmarks.benchmark import Benchmark
+from benchmarks.data.fingerprint import hash_of
 from benchmarks.errors import UserError
 from benchmarks.files import write_text
-from benchmarks.measure import measure
 from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
 from benchmarks.store.record import Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore
@@ -51,34 +48,22 @@ def run(config: DictConfig) -> Record:
         raise NotApplicable(
             f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
         )
-    category = read_category(_data_root(config), cell.category)
-    wanted = _identity(config, category)
+    benchmark: Benchmark = hydra.utils.instantiate(config.benchmark)
+    category = benchmark.read(config)
+    wanted = _identity(config, benchmark, category)
     store = RunStore(Path(config.results.dir))
     with store.claim(cell):
         found = store.find(cell)
         if found is not None and found.status == "finished" and not config.force:
-            changes = _changes(found, wanted, config, category)
+            changes = _changes(found, wanted, config, benchmark, category)
             if not changes:
                 log.info("skipped: %s is finished (force=true runs it again)", cell)
                 return found
             log.info("stale: %s is finished, but since then changed: %s", cell, "; ".join(changes))
-        return _run_and_record(config, category, wanted, store)
+        return _run_and_record(config, benchmark, category, wanted, store)
 
 
-def _data_root(config: DictConfig) -> Path:
-    """The folder that holds the categories; the built-in dataset is drawn on first use."""
-    if OmegaConf.is_missing(config.data, "root"):
-        raise UserError("Say where your images are: data.root=DIR, the folder that holds the categories.")
-    root = Path(config.data.root)
-    if "spec" not in config.data:
-        return root
-    spec: SyntheticSpec = hydra.utils.instantiate(config.data.spec)
-    if config.category.name in CATEGORIES:
-        write_category(spec, config.category.name, root / spec.key())
-    return root / spec.key()
-
-
-def _identity(config: DictConfig, category: Category) -> Identity:
+def _identity(config: DictConfig, benchmark: Benchmark, category: Any) -> Identity:
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     method_module = config.method.model._target_.rpartition(".")[0]
     deciding = {key: resolved[key] for key in DECIDING}
@@ -87,26 +72,23 @@ def _identity(config: DictConfig, category: Category) -> Identity:
         deciding["weights_content"] = hash_of(weights)
     return Identity(
         config=deciding,
-        train_data=_fingerprint(config, category.train),
-        code=code_fingerprint([method_module, measure.__module__]),
+        train_data=benchmark.train_fingerprint(config, category),
+        code=code_fingerprint([method_module, type(benchmark).__module__]),
         versions=provenance.versions(),
     )
 
 
-def _fingerprint(config: DictConfig, images: tuple[ImageFile, ...]) -> str:
-    cache_dir = Path(config.data.cache_dir) if config.data.cache_dir else None
-    return fingerprint(images, memo_of(cache_dir, images))
-
-
-def _changes(found: Record, wanted: Identity, config: DictConfig, category: Category) -> list[str]:
+def _changes(found: Record, wanted: Identity, config: DictConfig, benchmark: Benchmark, category: Any) -> list[str]:
     """Why a finished run does not stand for the wanted one. Test images are looked at only if all else is equal."""
     changes = wanted.changes(found.identity)
-    if not changes and found.test_data != _fingerprint(config, category.test):
+    if not changes and found.test_data != benchmark.test_fingerprint(config, category):
         changes = ["test_data"]
     return changes
 
 
-def _run_and_record(config: DictConfig, category: Category, identity: Identity, store: RunStore) -> Record:
+def _run_and_record(
+    config: DictConfig, benchmark: Benchmark, category: Any, identity: Identity, store: RunStore
+) -> Record:
     cell = Cell(config.method.name, config.category.name, config.seed)
     start = time.perf_counter()
     record = Record(
@@ -131,13 +113,15 @@ def _run_and_record(config: DictConfig, category: Category, identity: Identity, 
     with store.writing(cell) as folder:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
         try:
-            result, scores = measure(config, category, folder)
+            result, scores = benchmark.measure(config, category, folder)
         except Exception as error:  # whatever it is: this cell has failed, and its folder must say why
             (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             record = replace(record, error=_in_words(error))
         else:
             scores.to_csv(folder / SCORES, index=False)
-            record = replace(record, status="finished", result=result, test_data=_fingerprint(config, category.test))
+            record = replace(
+                record, status="finished", result=result, test_data=benchmark.test_fingerprint(config, category)
+            )
         record = replace(record, seconds=time.perf_counter() - start)
         write_text(folder / RECORD, record.to_json())
     if record.status == "failed":

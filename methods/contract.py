@@ -41,6 +41,20 @@ class Method(pl.LightningModule):
         return {}
 
 
+class SampleMethod(Method):
+    """Base of methods for samples without regions, such as rows of a table or digits: one score each, no map.
+
+    Samples are rows (B, D) or pictures (B, 1, H, W).
+    """
+
+    def anomaly_score(self, samples: Tensor) -> Tensor:
+        """Anomaly scores (B,), float32, higher = more anomalous. A sample's score must not depend on the others of its batch."""
+        raise NotImplementedError(f"{type(self).__name__} must write anomaly_score(samples) -> scores_B")
+
+    def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
+        return self.anomaly_score(batch)
+
+
 class FittedMethod(Method):
     """A method that is fitted in closed form, through the same ``Trainer.fit`` (with ``max_epochs=1``)."""
 

@@ -9,6 +9,9 @@ import click
 from benchmarks.cli.compare import compare
 from benchmarks.cli.data import data
 from benchmarks.cli.errors import hydra_raises, told_to_the_user
+from benchmarks.cli.estimate import estimate
+from benchmarks.cli.evaluate import evaluate
+from benchmarks.cli.study import study
 
 RESULTS = click.option(
     "--results",
@@ -66,8 +69,8 @@ def run(overrides: tuple[str, ...]) -> None:
     type=click.Choice(["wilson", "bootstrap"]),
     default="wilson",
     show_default=True,
-    help="Kind of the 95 % interval: Wilson's of one seed's count, or a bootstrap over images, all seeds together (a point "
-    "where every image is decided alike).",
+    help="Kind of the 95 % interval: Wilson's of one seed's count, or a bootstrap over images, all seeds together "
+    "(Wilson's where all images are decided alike).",
 )
 @click.option(
     "--add",
@@ -159,3 +162,6 @@ def runs(results: Path) -> None:
 
 main.add_command(compare)
 main.add_command(data)
+main.add_command(evaluate)
+main.add_command(estimate)
+main.add_command(study)

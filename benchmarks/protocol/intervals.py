@@ -23,12 +23,15 @@ def image_bootstrap(right_SN: NDArray[np.bool_]) -> tuple[float, float]:
     """Percentile bootstrap of the share of correct decisions, over images.
 
     Whole images are drawn again, each with the decisions of all its seeds: seeds say how a method varies, they are no further
-    images. Where every image is decided alike by every seed (0 or 100 %), nothing varies and the interval is a point.
+    images. Where all images are decided alike (0 or 100 %) drawing them again changes nothing, which is no certainty: there the
+    interval is Wilson's.
 
     Args:
         right_SN: whether each seed S decided each image N correctly.
     """
     share_N = right_SN.mean(axis=0)
+    if np.ptp(share_N) == 0:
+        return wilson(float(share_N.sum()), len(share_N))
     rng = np.random.default_rng(0)
     drawn_RN = rng.integers(0, len(share_N), (RESAMPLES, len(share_N)))
     means_R = share_N[drawn_RN].mean(axis=1)

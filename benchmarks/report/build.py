@@ -30,6 +30,8 @@ Interval = Literal["wilson", "bootstrap"]
 class Section:
     """What is said of one dataset at one budget."""
 
+    rows: pd.DataFrame
+    """Of the leaderboard, with the reference rows that stand beside them."""
     tables: list[PaperTable]
     pairs: pd.DataFrame
 
@@ -113,7 +115,7 @@ def _published(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
 def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show) -> Section:
     absences = _absences(records)
     tables = [paper_table(layout, rows, absences, show) for layout in (TABLE2, TABLE3) if has_values(layout, rows)]
-    return Section(tables, method_pairs(rows))
+    return Section(rows, tables, method_pairs(rows))
 
 
 def _absences(records: Sequence[Record]) -> Absences:

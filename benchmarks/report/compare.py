@@ -1,5 +1,6 @@
 """`defectbench compare`: two results folders side by side: which cells changed, by how much, and beyond chance."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,12 +18,14 @@ from benchmarks.protocol.paired import holm, sign_test
 from benchmarks.report.build import read_records
 from benchmarks.report.formats import signed
 from benchmarks.store.columns import rows_of
+from benchmarks.store.identity import differences
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import Record
 from benchmarks.store.runs import SCORES, RunStore
 from benchmarks.store.scores import Decisions, decisions
 
 LEVEL = 0.05
+MOST_SETTINGS = 10  # named on the terminal
 KEY = ["dataset", "budget", "method", "category"]
 SIDES = {"normal": "good", "anomalous": "defective"}
 PAIRED, INTERVALS = "paired", "intervals"
@@ -39,6 +42,8 @@ class Comparison:
     only_after: list[str]
     broken: list[str]
     """Cells that finished before and failed after."""
+    settings: dict[str, int]
+    """What decides numbers and differs (configuration, data, code, versions), and in how many common cells."""
 
     @property
     def exceeds(self) -> bool:
@@ -77,6 +82,7 @@ def compare(before: Path, after: Path) -> Comparison:
         [_name(key) for key in sorted(first.rows.keys() - second.rows.keys() - set(broken))],
         [_name(key) for key in sorted(second.rows.keys() - first.rows.keys())],
         [_name(key) for key in broken],
+        _settings(common, first, second),
     )
 
 
@@ -136,6 +142,16 @@ def _cell(key: Key, first: _Side, second: _Side) -> Iterator[dict[str, Any]]:
         yield row | {"difference": after - before} | tested
 
 
+def _settings(common: Sequence[Key], first: _Side, second: _Side) -> dict[str, int]:
+    """Differing settings by their dotted names, those of most cells first."""
+    counts: Counter[str] = Counter()
+    for key in common:
+        new = {record.seed: record.identity for record in second.runs[key]}
+        pairs = [(record.identity, new[record.seed]) for record in first.runs[key] if record.seed in new]
+        counts.update({change for before, after in pairs for change in differences(before, after)})
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _same_images(key: Key, first: _Side, second: _Side) -> tuple[Sequence[Decisions], Sequence[Decisions]] | None:
     """Decisions of the common seeds in both folders; None unless all are of the same test images."""
     old, new = first.finished(key), second.finished(key)
@@ -183,6 +199,10 @@ def show(comparison: Comparison, console: Console) -> None:
     ):
         if names:
             console.print(f"{words}: {', '.join(names)}.", markup=False)
+    if comparison.settings:
+        shown = [f"{change} ({count} cells)" for change, count in comparison.settings.items()]
+        more = f"; and {len(shown) - MOST_SETTINGS} more" if len(shown) > MOST_SETTINGS else ""
+        console.print(f"Settings that differ: {'; '.join(shown[:MOST_SETTINGS])}{more}.", markup=False)
 
 
 def _table(changes: pd.DataFrame) -> Table:

@@ -93,7 +93,7 @@ COLUMNS = {
     "interval": Column(
         "text",
         "kind of the intervals: `wilson` of the mean count over the seeds, rounded, or `bootstrap` over images, all seeds "
-        "together. Seeds share the test images, so they are never pooled",
+        "together (Wilson's where all images are decided alike). Seeds share the test images, so they are never pooled",
     ),
     "balanced_accuracy": _share("mean of normal_accuracy and anomalous_accuracy"),
     "image_auroc": _share("area under the ROC curve of score_A, mean over the seeds"),

@@ -32,11 +32,11 @@ class Result:
     """What was measured on the test images of one run."""
 
     threshold: float
-    minimum_area: float
-    """Share of the image area."""
-    minimum_area_px: int
+    minimum_area: float | None
+    """Share of the image area; None, as are the next two, for samples without maps."""
+    minimum_area_px: int | None
     """The same in pixels of the method's own map."""
-    map_size: tuple[int, int]
+    map_size: tuple[int, int] | None
     """Height and width of the maps."""
     validation_images: int
     good: Share | None
@@ -51,10 +51,12 @@ class Result:
     pixel: PixelMetrics | None
     """None unless every defective test image has a mask."""
     has_masks: bool
-    fit_seconds: float
-    ms_per_image: float
+    fit_seconds: float | None
+    """None, as are the next three, for maps that another program made."""
+    ms_per_image: float | None
     """Anomaly map alone, decoding and scoring not counted."""
-    peak_memory_mib: float
+    peak_memory_mib: float | None
+    """Of the whole run, with the pixels of the test maps that are kept for the metrics."""
     peak_gpu_memory_mib: float | None
     facts: dict[str, str | int | float] = field(default_factory=dict)
     """What the method reports of itself, such as images that could not be aligned."""
@@ -131,4 +133,5 @@ def _result(values: dict[str, Any]) -> Result:
         name: kind(**values[name]) if values[name] else None
         for name, kind in (("image", ImageMetrics), ("image_of_maximum", ImageMetrics), ("pixel", PixelMetrics))
     }
-    return Result(**values | shares | metrics | {"map_size": tuple(values["map_size"])})
+    map_size = tuple(values["map_size"]) if values["map_size"] else None
+    return Result(**values | shares | metrics | {"map_size": map_size})

@@ -30,5 +30,6 @@ def test_seeds_are_no_further_images() -> None:
     assert image_bootstrap(np.repeat(right_1N, 10, axis=0)) == pytest.approx(image_bootstrap(right_1N))
 
 
-def test_bootstrap_of_equal_decisions_is_a_point() -> None:
-    assert image_bootstrap(np.ones((2, 20), bool)) == (1.0, 1.0)
+def test_images_that_are_all_decided_alike_are_no_certainty() -> None:
+    assert image_bootstrap(np.ones((2, 20), bool)) == wilson(20, 20)
+    assert image_bootstrap(np.zeros((1, 20), bool)) == wilson(0, 20)

@@ -103,6 +103,14 @@ def test_cells_of_one_folder_and_broken_ones_are_named(before: Path, after: Path
     assert result.exit_code == 1 and "Finished before, failed after: ae_l2 / bottle" in result.output
 
 
+def test_what_may_have_made_the_change_is_named(before: Path, after: Path) -> None:
+    for path in after.rglob("run.json"):
+        path.write_text(path.read_text().replace("code-ae_l2", "new").replace('"samples": 2000', '"samples": 10'))
+    settings = compare(before, after).settings
+    assert settings["code code-ae_l2 -> new"] == 2 and settings["config.budget.samples 2000 -> 10"] == 4
+    assert "Settings that differ: config.budget.samples 2000 -> 10 (4 cells)" in run(before, after).output
+
+
 def test_bad_input_is_told_apart(before: Path, tmp_path: Path) -> None:
     other = write_store(tmp_path / "c", seeds=[0], methods=["ae_l2"], categories=CATEGORIES, budget="smoke")
     for wrong in (other, tmp_path / "absent", tmp_path):

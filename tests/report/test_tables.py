@@ -127,6 +127,13 @@ def test_nothing_but_the_data_says_whether_a_method_applies_elsewhere() -> None:
     assert entry(table(found, absences), "wood", "variation_model").status == "not_applicable"
 
 
+def test_samples_without_maps_have_a_table_too() -> None:
+    result = replace(RESULT, minimum_area=None, minimum_area_px=None, map_size=None, has_masks=False, pixel=None)
+    found = replace(cell("mine", "bottle", "object"), result=result, dataset="digits", kind="digits")  # type: ignore[arg-type]
+    shown = table([found])
+    assert "area" not in shown.caption and "masks" not in shown.caption and upper(shown, "bottle", "mine").ours == 0.95
+
+
 def test_table3_has_the_pixel_metrics_and_the_papers() -> None:
     without = replace(cell("mine", "bottle", "object"), result=replace(RESULT, pixel=None))
     shown = table([*records(), without], layout=TABLE3)

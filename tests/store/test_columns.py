@@ -45,6 +45,12 @@ def test_a_value_outside_the_schema_is_named(column: str, value: object, complai
         validate(rows)
 
 
+def test_a_mean_of_ones_is_one_whatever_its_last_digit() -> None:
+    rows = leaderboard([RECORD]).astype(object)
+    rows["image_average_precision"] = [1 + 2e-16]
+    validate(rows)
+
+
 def test_no_column_may_be_added_or_left_out() -> None:
     rows = leaderboard([RECORD])
     for wrong in (rows.assign(mine=1), rows.drop(columns="seeds")):

@@ -1,0 +1,158 @@
+"""The benchmarks of single samples: fit a method to normal ones, score the test samples, decide."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Protocol
+
+import hydra.utils
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+from torch.utils.data import DataLoader
+
+from benchmarks.data.index import GOOD
+from benchmarks.data.samples import SampleData, Samples
+from benchmarks.errors import UserError
+from benchmarks.protocol.decision import classified_correctly
+from benchmarks.protocol.image_metrics import image_metrics
+from benchmarks.protocol.sample_decision import threshold_at
+from benchmarks.provenance import peak_memory_mib, reset_peak_memory
+from benchmarks.seeding import stream_seed
+from benchmarks.store.record import Cell, Result
+from benchmarks.store.runs import RunStore
+from benchmarks.training import TimeLeft, trainer_for
+from methods.contract import MethodError, SampleMethod
+
+log = logging.getLogger(__name__)
+
+FIGURES = "figures"
+
+
+class Draw(Protocol):
+    """Draws the figures of one run into a folder."""
+
+    def __call__(
+        self, method: SampleMethod, data: SampleData, scores: pd.DataFrame, threshold: float, folder: Path
+    ) -> None: ...
+
+
+class SampleBenchmark:
+    """A benchmark whose samples have one score each: no maps, no masks, no areas.
+
+    Args:
+        figures: whether to draw.
+        draw: what to draw.
+    """
+
+    def __init__(self, figures: bool, draw: Draw) -> None:
+        self.figures, self.draw = figures, draw
+
+    def read(self, config: DictConfig) -> Samples:
+        if "samples" not in config.data:
+            raise UserError(f"The dataset {config.data.name} holds images of products: leave benchmark=... out for it.")
+        samples: Samples = hydra.utils.instantiate(config.data.samples)
+        return samples
+
+    def train_fingerprint(self, config: DictConfig, category: Samples) -> str:
+        return category.train_fingerprint()
+
+    def test_fingerprint(self, config: DictConfig, category: Samples) -> str:
+        return category.test_fingerprint()
+
+    def measure(self, config: DictConfig, category: Samples, folder: Path) -> tuple[Result, pd.DataFrame]:
+        """Run one method on one category.
+
+        Raises:
+            UserError, MethodError: data or training with which the run cannot go on.
+        """
+        reset_peak_memory()
+        data = _data(config, category)
+        pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
+        method = _method(config, data)
+        trainer = trainer_for(config, folder, [TimeLeft()])
+
+        start = time.perf_counter()
+        trainer.fit(method, datamodule=data)
+        fit_seconds = time.perf_counter() - start
+        if config.save_checkpoint:
+            trainer.save_checkpoint(folder / "method.ckpt")
+
+        held_out = _scores(trainer, method, data.val_dataloader())
+        start = time.perf_counter()
+        test = _scores(trainer, method, data.test_dataloader())
+        ms_per_sample = 1000 * (time.perf_counter() - start) / len(test)
+
+        limit = threshold_at(held_out, config.protocol.false_alarm_rate)
+        scores = _table(data, held_out, test)
+        if self.figures:
+            self.draw(method, data, scores, limit, folder / FIGURES)
+            log.info("figures: %s", _final_folder(config) / FIGURES)
+        good, anomalous = classified_correctly(test, category.anomalous, limit)
+        result = Result(
+            threshold=limit,
+            minimum_area=None,
+            minimum_area_px=None,
+            map_size=None,
+            validation_images=len(held_out),
+            good=good,
+            defective=anomalous,
+            image=image_metrics(test, category.anomalous),
+            image_of_maximum=None,
+            false_alarms_per_good_image=None,
+            pixel=None,
+            has_masks=False,
+            fit_seconds=fit_seconds,
+            ms_per_image=ms_per_sample,
+            peak_memory_mib=peak_memory_mib(),
+            peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
+            facts={**category.facts, **method.facts()},
+        )
+        return result, scores
+
+
+def _data(config: DictConfig, samples: Samples) -> SampleData:
+    return SampleData(
+        samples,
+        standardise=config.input.standardise,
+        batch_size=config.method.train.batch_size,
+        predict_batch_size=config.method.predict_batch_size,
+        limit=config.method.train.limit,
+        validation_share=config.protocol.validation_share,
+        seed=config.seed,
+    )
+
+
+def _method(config: DictConfig, data: SampleData) -> SampleMethod:
+    """The method as configured; only the data tell the number of columns."""
+    settled = OmegaConf.merge(config, {"columns": data.shape[-1]})
+    method: SampleMethod = hydra.utils.instantiate(settled.method.model)
+    return method
+
+
+def _scores(trainer: pl.Trainer, method: SampleMethod, samples: DataLoader[torch.Tensor]) -> NDArray[np.float64]:
+    predicted = trainer.predict(method, samples)
+    assert predicted is not None
+    scores: NDArray[np.float64] = torch.cat(predicted).double().cpu().numpy()  # type: ignore[arg-type]
+    if not np.isfinite(scores).all():
+        raise MethodError(f"{(~np.isfinite(scores)).sum()} of {len(scores)} anomaly scores are not finite.")
+    return scores
+
+
+def _table(data: SampleData, held_out: NDArray[np.float64], test: NDArray[np.float64]) -> pd.DataFrame:
+    """One row per sample: path (where it comes from), split, defect_type, defective, score."""
+    samples = data.samples
+    validation = pd.DataFrame({"path": [samples.train_names[index] for index in data.held_out], "score": held_out})
+    tested = pd.DataFrame({"path": samples.test_names, "score": test, "defect_type": samples.test_types})
+    parts = [validation.assign(split="validation", defect_type=GOOD), tested.assign(split="test")]
+    table = pd.concat(parts, ignore_index=True)
+    table["defective"] = table["defect_type"] != GOOD
+    return table[["path", "split", "defect_type", "defective", "score"]]
+
+
+def _final_folder(config: DictConfig) -> Path:
+    """Where the run's folder will be when it is complete."""
+    return RunStore(Path(config.results.dir)).folder(Cell(config.method.name, config.category.name, config.seed))

@@ -1,0 +1,151 @@
+"""Rows of a table with a label column: normal rows to fit to, a part of them and all others to test with.
+
+Any CSV of numbers, read in chunks: the original `creditcard.csv` (A. Dal Pozzolo et al., ULB Machine Learning Group; 284,807
+transactions, 492 of them frauds) or one of your own. Without a file: scikit-learn's breast cancer table (569 rows, 30 columns;
+W. Wolberg, University of Wisconsin), benign rows normal.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.data.index import GOOD
+from benchmarks.data.samples import Samples, hold_out
+from benchmarks.errors import UserError, nearest
+
+CHUNK = 50_000
+HEADER_LINES = 1
+
+
+def read_rows(
+    csv: str | None,
+    label: str,
+    normal: str | int | float,
+    drop: Collection[str],
+    test_share: float,
+    test_seed: int,
+) -> Samples:
+    """Normal rows to fit to; `test_share` of the normal rows and all others to test with.
+
+    Args:
+        csv: a file with a header, numbers in all columns but the label; None takes scikit-learn's table.
+        label: name of the label column.
+        normal: its value in normal rows; every other value is a kind of anomaly.
+        drop: columns to leave out. A first column without a name is an index, and left out too.
+
+    Raises:
+        UserError: a file that cannot be read, a column that is missing, holds text or gaps, no normal rows.
+    """
+    values, kinds, names = _embedded() if csv is None else _from_csv(Path(csv), label, normal, drop)
+    is_normal = kinds == GOOD
+    tested = ~is_normal
+    tested[is_normal] = hold_out(int(is_normal.sum()), test_share, test_seed)
+    return Samples(
+        values[~tested],
+        values[tested],
+        names[~tested].tolist(),
+        names[tested].tolist(),
+        kinds[tested].tolist(),
+        {"columns": values.shape[1]},
+    )
+
+
+Table = tuple[NDArray[np.float64], NDArray[np.object_], NDArray[np.object_]]
+"""Values (N, D), kinds (N,) and names (N,) of rows."""
+
+
+def _embedded() -> Table:
+    from sklearn.datasets import load_breast_cancer
+
+    found = load_breast_cancer()
+    kinds = np.where(found.target == list(found.target_names).index("benign"), GOOD, "malignant").astype(object)
+    return found.data, kinds, np.array([f"row {row}" for row in range(len(kinds))], object)
+
+
+def _from_csv(path: Path, label: str, normal: str | int | float, drop: Collection[str]) -> Table:
+    if not path.is_file():
+        raise UserError(f"No file {path}: name a CSV with data.csv=FILE.")
+    values, labels = [], []
+    try:
+        with pd.read_csv(path, chunksize=CHUNK, index_col=False, low_memory=False) as chunks:
+            for chunk in chunks:
+                columns = _value_columns(path, list(chunk.columns), label, drop)
+                values.append(_numbers(path, chunk[columns]))
+                labels.append(_labels(path, chunk[label]))
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
+    if not sum(map(len, values)):
+        raise UserError(f"{path} holds no rows.")
+    texts = np.concatenate(labels)
+    is_normal = texts == _as_text(normal)
+    if not is_normal.any():
+        raise UserError(
+            f"{path} has no normal rows: no '{label}' is {normal}, it holds {_some(sorted(set(texts)))}. "
+            "Say which value is normal: data.normal=VALUE."
+        )
+    names = np.array([f"line {row + HEADER_LINES + 1}" for row in range(len(texts))], object)
+    return np.concatenate(values), np.where(is_normal, GOOD, f"{label}=" + texts), names
+
+
+def _value_columns(path: Path, columns: list[str], label: str, drop: Collection[str]) -> list[str]:
+    """The columns that describe a row."""
+    for name, option in ((label, "data.label=NAME"), *((name, "data.drop=[NAME]") for name in drop)):
+        if name not in columns:
+            raise UserError(f"{path} has no column '{name}' ({option}). {nearest(name, columns)}")
+    if columns[0] == "Unnamed: 0":  # pandas' name for none: an index that was written with the table
+        columns = columns[1:]
+    found = [name for name in columns if name != label and name not in drop]
+    if len(found) < 2:
+        raise UserError(f"{path} has too few columns besides '{label}': {_some(found)}; two are the least.")
+    return found
+
+
+def _numbers(path: Path, chunk: pd.DataFrame) -> NDArray[np.float64]:
+    for name in chunk.select_dtypes(exclude="number"):
+        numbers = pd.to_numeric(chunk[name], errors="coerce")
+        text = chunk[name][numbers.isna() & chunk[name].notna()]
+        if len(text):
+            raise UserError(
+                f"{path}, line {_line(text.index[0])}: column '{name}' holds text ('{text.iloc[0]}'), only numbers can be used. "
+                f"Leave it out with data.drop=[{name}], or encode it as numbers."
+            )
+        chunk = chunk.assign(**{str(name): numbers})
+    values = chunk.to_numpy(np.float64)
+    gaps = np.argwhere(~np.isfinite(values))
+    if len(gaps):
+        row, column = gaps[0]
+        what = "is empty" if np.isnan(values[row, column]) else "is infinite"
+        raise UserError(
+            f"{path}, line {_line(chunk.index[row])}: column '{chunk.columns[column]}' {what}. Remove or fill such rows, or leave "
+            f"the column out with data.drop=[{chunk.columns[column]}]."
+        )
+    return values
+
+
+def _labels(path: Path, labels: pd.Series) -> NDArray[np.object_]:
+    if labels.isna().any():
+        line = _line(labels.index[labels.isna()][0])
+        raise UserError(f"{path}, line {line}: no label in column '{labels.name}'. Remove such rows or label them.")
+    return np.array([_as_text(label) for label in labels], object)
+
+
+def _as_text(label: object) -> str:
+    """One text for one label: 0, 0.0 and "0" are the same."""
+    text = str(label).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else str(number)
+
+
+def _line(index: object) -> int:
+    assert isinstance(index, int | np.integer)
+    return int(index) + HEADER_LINES + 1
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

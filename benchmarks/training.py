@@ -1,0 +1,48 @@
+"""The Lightning trainer of a run, the same for every benchmark."""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN = 10
+
+
+class TimeLeft(pl.Callback):
+    """Says after an epoch how long the training still takes, at most every ten seconds: Lightning's bars know only the epoch."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.start = self.said = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        now, done, epochs = time.perf_counter(), trainer.current_epoch + 1, trainer.max_epochs or 1
+        left = timedelta(seconds=round((now - self.start) / done * (epochs - done)))
+        if left and now - self.said > SECONDS_BETWEEN:
+            self.said = now
+            log.info("epoch %d of %d, about %s left", done, epochs, left)
+
+
+def trainer_for(config: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+    """The trainer as configured; losses go to the run's folder."""
+    settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
+    logger = hydra.utils.instantiate(config.logger, save_dir=str(folder / "logs")) if config.logger else False
+    return pl.Trainer(
+        **settings,
+        max_epochs=config.method.train.get("epochs", 1),
+        logger=logger,
+        callbacks=list(callbacks),
+        log_every_n_steps=1,
+        default_root_dir=folder,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=config.progress,
+        num_sanity_val_steps=0,  # a method that is fitted in closed form has nothing to validate before it is fitted
+    )
