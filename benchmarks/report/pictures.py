@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile, read_category
+from benchmarks.data.masks import read_mask
 from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.report.cells import Cell, Run, deciding_column
@@ -159,7 +160,7 @@ def _picture(run: Run, choice: Choice, file: ImageFile, stored: "StoredMap", usu
     heat = _heat(plain, map_HW, usual, limit, float(run.test_scores[0].max()))
     heat = _outlined(heat, _small(_regions(stored.own_HW > limit, area), size), FOUND, 3)
     if file.mask is not None:
-        defect = _small(decode(file.mask, "gray")[..., 0] > 0, size)
+        defect = _small(read_mask(file.mask), size)
         plain, heat = _outlined(plain, defect, TRUTH, 5), _outlined(heat, defect, TRUTH, 5)
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
     return Picture(choice, Image.fromarray(np.hstack([plain, gap, heat])), _in_words(choice, limit, file))

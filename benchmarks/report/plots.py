@@ -67,7 +67,7 @@ class Plot:
     def figure(self, cell: Cell) -> Figure:
         """Drawn in the style that is in force (`style`)."""
         figure = Figure(figsize=SIZE)
-        axes = figure.add_axes((0.15, 0.17, 0.82, 0.76))
+        axes = figure.add_axes((0.13, 0.17, 0.84, 0.78))
         self.draw(axes, cell)
         return figure
 
@@ -192,9 +192,9 @@ def _draw_over_area(axes: Axes, cell: Cell) -> None:
             axes.axhline(published, color=COLOURS[side], linestyle="dotted", linewidth=1)
             axes.text(first, published, "paper", color=COLOURS[side], va="bottom", fontsize=7)
     area = cell.scored[0].result.minimum_area
-    assert area is not None  # samples without maps have no such curve
-    axes.axvline(area, color=INK, linewidth=0.8)
-    axes.text(area, 1.02, "used here", ha="center", fontsize=8)
+    if area is not None:
+        axes.axvline(area, color=INK, linewidth=0.8)
+        axes.text(area, 1.02, "used here", ha="center", fontsize=8)
     axes.set_xlim(first, last * 6)
     _unit(axes, "y")
     axes.set_xlabel("minimum defect area, share of the image")
@@ -374,10 +374,9 @@ def _draw_losses(axes: Axes, cell: Cell) -> None:
     for table in tables:
         for linestyle, name in zip(cycle(("solid", "dashed", "dotted")), table):
             axes.plot(table.index + 1, table[name], color=INK, linestyle=linestyle, linewidth=_thin(cell))
-    epochs = len(tables[0])
     for name, value in tables[0].iloc[-1].items():
-        axes.text(1.02 * epochs, float(value), str(name), va="center", fontsize=8)
-    axes.set_xlim(0, 1.25 * epochs)
+        place = len(tables[0]), float(value)
+        axes.annotate(str(name), place, (-2, 4), textcoords="offset points", ha="right", fontsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean training loss of the epoch")
