@@ -67,7 +67,7 @@ class Plot:
     def figure(self, cell: Cell) -> Figure:
         """Drawn in the style that is in force (`style`)."""
         figure = Figure(figsize=SIZE)
-        axes = figure.add_axes((0.13, 0.17, 0.84, 0.78))
+        axes = figure.add_axes((0.15, 0.17, 0.82, 0.76))
         self.draw(axes, cell)
         return figure
 
@@ -374,9 +374,10 @@ def _draw_losses(axes: Axes, cell: Cell) -> None:
     for table in tables:
         for linestyle, name in zip(cycle(("solid", "dashed", "dotted")), table):
             axes.plot(table.index + 1, table[name], color=INK, linestyle=linestyle, linewidth=_thin(cell))
+    epochs = len(tables[0])
     for name, value in tables[0].iloc[-1].items():
-        place = len(tables[0]), float(value)
-        axes.annotate(str(name), place, (-2, 4), textcoords="offset points", ha="right", fontsize=8)
+        axes.text(1.02 * epochs, float(value), str(name), va="center", fontsize=8)
+    axes.set_xlim(0, 1.25 * epochs)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean training loss of the epoch")
