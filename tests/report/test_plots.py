@@ -75,7 +75,7 @@ def test_whether_the_papers_pair_can_be_reached_is_said(cell: Cell) -> None:
 
 def test_svg_is_small_inline_and_the_same_each_time(cell: Cell) -> None:
     with style():
-        for plot in PLOTS:
+        for plot in (plot for plot in PLOTS if plot.is_possible(cell)):
             text = svg(plot.figure(cell), plot.name)
             assert text == svg(plot.figure(cell), plot.name)
             assert len(text) < 60_000
