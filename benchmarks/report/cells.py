@@ -17,6 +17,7 @@ from benchmarks.store.record import Record, Result
 from benchmarks.store.runs import SCORES, RunStore
 
 AREA_COLUMN = "score_"  # of scores.csv: `score_0.001` holds score_A for A = 0.1 % of the image
+WORDS = {"path", "split", "defect_type", "defective"}  # its columns that hold no number
 LOSSES = Path("logs") / "metrics.csv"
 PRO_CURVE = "pro_curve.csv"
 SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in the leaderboard's columns
@@ -172,8 +173,7 @@ def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
         if not needed <= set(table.columns):
             missing = ", ".join(sorted(needed - set(table.columns)))
             raise UserError(f"{path} has no column {missing}. {remedy}")
-        words = {"path", "split", "defect_type", "defective"}
-        table = table.astype({name: float for name in table.columns if name not in words})
+        table = table.astype({name: float for name in table.columns if name not in WORDS})
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read {path} ({error}). {remedy}") from error
     return table.assign(defective=table["defective"] == "True") if "defective" in table else table

@@ -373,7 +373,8 @@ def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> tuple[list
     if not images:
         return [], LICENCE_REASON
     run = run_with_maps(cell)
-    return ([], NO_MAPS_REASON) if run is None else (pictures(run, dataset_root), "")
+    found = [] if run is None else pictures(run, dataset_root)
+    return found, "" if found else NO_MAPS_REASON
 
 
 def _seed(run: Run) -> list[str]:

@@ -7,7 +7,7 @@ import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from benchmarks.data.masks import read_mask
 from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.report.cells import Cell, Run, deciding_column
+
+if TYPE_CHECKING:
+    from benchmarks.map_files import StoredMap
 
 PX = 240  # longer side of a panel
 GAP = 6
@@ -89,13 +92,23 @@ def pictures(run: Run, dataset_root: Path | None) -> list[Picture]:
     Raises:
         UserError: an image, its mask or its map is missing or cannot be read, or they differ in size.
     """
+    from benchmarks.map_files import read_map  # half a second to import
+
     chosen = choices(run)
     if not chosen:
         return []
     images = images_of(run, dataset_root)
-    maps = {choice.name: _read_map(_map_of(run, choice.name)) for choice in chosen}
-    low = float(np.median(np.concatenate([map_HW[::8, ::8].ravel() for map_HW in maps.values()])))
-    return [_picture(run, choice, images.get(choice.name), maps[choice.name], low) for choice in chosen]
+    missing = [choice.name for choice in chosen if choice.name not in images]
+    if missing:
+        raise UserError(
+            f"There is a map of {missing[0]} of {run.record.cell}, but no such image. Say where the dataset of these runs is: "
+            "--data-root DIR."
+        )
+    files = [images[choice.name] for choice in chosen]
+    maps = [read_map(_map_of(run, file.name), size_of(file.path)) for file in files]
+    usual = float(np.median(np.concatenate([stored.own_HW.ravel() for stored in maps])))
+    triples = zip(chosen, files, maps, strict=True)
+    return [_picture(run, choice, file, stored, usual) for choice, file, stored in triples]
 
 
 def images_of(run: Run, dataset_root: Path | None) -> dict[str, ImageFile]:
@@ -136,47 +149,25 @@ def _map_of(run: Run, name: str) -> Path:
     return (maps_folder(run) / name).with_suffix(".tiff")
 
 
-def _read_map(path: Path) -> NDArray[np.float32]:
-    import tifffile
-
-    try:
-        map_HW = np.asarray(tifffile.imread(path, key=0), np.float32)
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise UserError(
-            f"Cannot read the anomaly map {path} ({error}). Run its cell again with save_maps=true."
-        ) from error
-    if map_HW.ndim != 2:
-        raise UserError(
-            f"{path} is no anomaly map: it has shape {map_HW.shape}. Run its cell again with save_maps=true."
-        )
-    return map_HW
-
-
-def _picture(run: Run, choice: Choice, file: ImageFile | None, map_HW: NDArray[np.float32], low: float) -> Picture:
-    if file is None or size_of(file.path) != map_HW.shape:
-        found = "there is no such image" if file is None else f"the image has {size_of(file.path)} pixels"
-        raise UserError(
-            f"The map of {choice.name} of {run.record.cell} has {map_HW.shape} pixels, but {found}. Say where the dataset of "
-            "these runs is: --data-root DIR."
-        )
-    scale = PX / max(map_HW.shape)
-    size = max(1, round(map_HW.shape[1] * scale)), max(1, round(map_HW.shape[0] * scale))
+def _picture(run: Run, choice: Choice, file: ImageFile, stored: "StoredMap", usual: float) -> Picture:
+    height, width = stored.at_image_size_HW.shape
+    scale = PX / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
     plain = np.asarray(Image.fromarray(decode(file.path, "rgb")).resize(size, Image.Resampling.LANCZOS))
-    small_map = np.asarray(Image.fromarray(map_HW).resize(size, Image.Resampling.BILINEAR))
-    limit = run.result.threshold
-    assert run.result.minimum_area is not None  # there is a map
-    large = _small(_regions(map_HW > limit, run.result.minimum_area), size)
-    heat = _outlined(_heat(plain, small_map, low, limit, _highest_score(run)), large, FOUND, 3)
+    map_HW = np.asarray(Image.fromarray(stored.at_image_size_HW).resize(size, Image.Resampling.BILINEAR))
+    limit, area = run.result.threshold, run.result.minimum_area
+    assert area is not None  # samples without maps have none
+    heat = _heat(plain, map_HW, usual, limit, float(run.test_scores[0].max()))
+    heat = _outlined(heat, _small(_regions(stored.own_HW > limit, area), size), FOUND, 3)
     if file.mask is not None:
         defect = _small(read_mask(file.mask), size)
         plain, heat = _outlined(plain, defect, TRUTH, 5), _outlined(heat, defect, TRUTH, 5)
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
-    pixels = Image.fromarray(np.hstack([plain, gap, heat]))
-    return Picture(choice, pixels, _in_words(choice, limit, file))
+    return Picture(choice, Image.fromarray(np.hstack([plain, gap, heat])), _in_words(choice, limit, file))
 
 
 def _regions(shape: NDArray[np.bool_], minimum_area: float) -> NDArray[np.bool_]:
-    """Those 8-connected parts that are large enough to count as a defect."""
+    """Those 8-connected parts that are large enough to count as a defect: some in an image that is flagged, none in another."""
     from scipy.ndimage import label
 
     labels, _ = label(shape, np.ones((3, 3)))
@@ -190,18 +181,14 @@ def _small(shape: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]
     return np.asarray(Image.fromarray(shape.astype(np.float32)).resize(size, Image.Resampling.BOX)) > 0
 
 
-def _highest_score(run: Run) -> float:
-    return float(run.test_scores[0].max())
-
-
 def _heat(
-    image: NDArray[np.uint8], map_HW: NDArray[np.float32], low: float, limit: float, high: float
+    image: NDArray[np.uint8], map_HW: NDArray[np.float32], usual: float, limit: float, high: float
 ) -> NDArray[np.uint8]:
     """The map on the gray image: nothing at the usual value, half of the scale at the threshold, all of it at the highest score."""
     import matplotlib
 
-    usual = min(low, limit - 1e-12)
-    level = np.interp(map_HW, [usual, limit, max(high, limit + 1e-12)], [0, 0.5, 1])
+    levels = [min(usual, np.nextafter(limit, -np.inf)), limit, max(high, np.nextafter(limit, np.inf))]
+    level = np.interp(map_HW, levels, [0, 0.5, 1])
     colours = matplotlib.colormaps["inferno"](level)[..., :3] * 255
     gray = np.asarray(Image.fromarray(image).convert("L"), float)[..., None]
     opacity = OPACITY * np.clip(2 * level, 0, 1)[..., None]

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -67,7 +67,7 @@ class Plot:
     def figure(self, cell: Cell) -> Figure:
         """Drawn in the style that is in force (`style`)."""
         figure = Figure(figsize=SIZE)
-        axes = figure.add_axes((0.13, 0.17, 0.84, 0.78))
+        axes = figure.add_axes((0.15, 0.17, 0.82, 0.76))
         self.draw(axes, cell)
         return figure
 
@@ -178,9 +178,9 @@ def _histogram_in_words(cell: Cell) -> str:
 
 def _draw_over_area(axes: Axes, cell: Cell) -> None:
     mean = cell.over_area
-    for run in cell.scored if len(cell.scored) > 1 else []:
-        for side, accuracy_A in run.over_area.accuracy_A.items():
-            axes.plot(mean.area_A, accuracy_A, color=COLOURS[side], linestyle=LINES[side], linewidth=0.6, alpha=0.6)
+    for side in mean.accuracy_A if len(cell.scored) > 1 else ():
+        seeds = _joined((mean.area_A, run.over_area.accuracy_A[side]) for run in cell.scored)
+        axes.plot(*seeds, color=COLOURS[side], linestyle=LINES[side], linewidth=0.6, alpha=0.6)
     first, last = float(mean.area_A[0]), float(mean.area_A[-1])
     _logarithmic(axes, "x", first, last, "{:g} %", 100)
     ends = _apart([float(accuracy_A[-1]) for accuracy_A in mean.accuracy_A.values()])
@@ -263,11 +263,10 @@ def _draw_roc(axes: Axes, cell: Cell) -> None:
     from sklearn.metrics import roc_curve  # a second to import
 
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
-    for run in cell.scored:
-        scores, defective = run.test_scores
-        alarms, found, _ = roc_curve(defective, scores)
-        axes.plot(alarms, found, color=INK, linewidth=_thin(cell), clip_on=False)
-        axes.plot(*_decision(run), "o", color=DEFECTIVE, markersize=5, clip_on=False)
+    curves = [roc_curve(defective, scores)[:2] for scores, defective in (run.test_scores for run in cell.scored)]
+    axes.plot(*_joined(curves), color=INK, linewidth=_thin(cell), clip_on=False)
+    decisions = zip(*(_decision(run) for run in cell.scored), strict=True)
+    axes.plot(*decisions, "o", color=DEFECTIVE, markersize=5, clip_on=False)
     good, defective_ = cell.published("good"), cell.published("defective")
     if good is not None and defective_ is not None:
         axes.plot(1 - good, defective_, "D", color=GOOD, fillstyle="none", markersize=6, clip_on=False)
@@ -304,10 +303,11 @@ def _draw_precision_recall(axes: Axes, cell: Cell) -> None:
     from sklearn.metrics import precision_recall_curve
 
     axes.axhline(_defective_share(cell), color=FAINT, linewidth=1)
-    for run in cell.scored:
-        scores, defective = run.test_scores
-        precision, recall, _ = precision_recall_curve(defective, scores)
-        axes.plot(recall, precision, color=INK, linewidth=_thin(cell), drawstyle="steps-post", clip_on=False)
+    curves = [
+        precision_recall_curve(defective, scores)[1::-1]
+        for scores, defective in (run.test_scores for run in cell.scored)
+    ]
+    axes.plot(*_joined(curves), color=INK, linewidth=_thin(cell), drawstyle="steps-post", clip_on=False)
     _unit(axes, "x")
     _unit(axes, "y")
     axes.set_xlabel("recall: defective images found")
@@ -332,10 +332,9 @@ def _precision_recall_in_words(cell: Cell) -> str:
 def _draw_pro(axes: Axes, cell: Cell) -> None:
     limit = _pixel(cell.runs[0]).aupro_limit
     axes.fill_between((0, limit), 0, 1, color=FAINT, alpha=0.3, linewidth=0)
-    for run in _with_pro(cell):
-        assert run.pro_curve is not None
-        rate_P, overlap_P = run.pro_curve["false_positive_rate"], run.pro_curve["region_overlap"]
-        axes.plot(rate_P, overlap_P, color=INK, linewidth=_thin(cell))
+    tables = [run.pro_curve for run in _with_pro(cell) if run.pro_curve is not None]
+    curves = [(table["false_positive_rate"].to_numpy(), table["region_overlap"].to_numpy()) for table in tables]
+    axes.plot(*_joined(curves), color=INK, linewidth=_thin(cell))
     _unit(axes, "x")
     _unit(axes, "y")
     axes.set_xlabel("false-positive rate of the pixels")
@@ -371,12 +370,13 @@ def _draw_losses(axes: Axes, cell: Cell) -> None:
         _logarithmic(axes, "y", low, high, "{:g}")
     else:
         axes.yaxis.set_major_locator(MaxNLocator(3))
-    for table in tables:
-        for linestyle, name in zip(cycle(("solid", "dashed", "dotted")), table):
-            axes.plot(table.index + 1, table[name], color=INK, linestyle=linestyle, linewidth=_thin(cell))
+    for linestyle, name in zip(cycle(("solid", "dashed", "dotted")), tables[0]):
+        seeds = _joined((table.index.to_numpy(float) + 1, table[name].to_numpy(float)) for table in tables)
+        axes.plot(*seeds, color=INK, linestyle=linestyle, linewidth=_thin(cell))
+    epochs = len(tables[0])
     for name, value in tables[0].iloc[-1].items():
-        place = len(tables[0]), float(value)
-        axes.annotate(str(name), place, (-2, 4), textcoords="offset points", ha="right", fontsize=8)
+        axes.text(1.02 * epochs, float(value), str(name), va="center", fontsize=8)
+    axes.set_xlim(0, 1.25 * epochs)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean training loss of the epoch")
@@ -392,6 +392,14 @@ def _losses_in_words(cell: Cell) -> str:
     courses = "; ".join(f"{name} {part.iloc[0]:.3g} to {part.iloc[-1]:.3g}" for name, part in tables[0].items())
     seeds = f", {len(tables)} seeds; the first one: " if len(tables) > 1 else ": "
     return f"Training losses over {len(tables[0])} epochs{seeds}{courses}."
+
+
+def _joined(curves: Iterable[Sequence[NDArray[np.float64]]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Curves (x, y) as a single line with gaps: a line for each seed would take most of the drawing's time."""
+    x, y = zip(*curves, strict=True)
+    return np.concatenate([np.append(part, np.nan) for part in x]), np.concatenate(
+        [np.append(part, np.nan) for part in y]
+    )
 
 
 def _thin(cell: Cell) -> float:

@@ -291,6 +291,15 @@ def test_the_true_defect_is_outlined_from_outside(with_maps: tuple[Path, Path]) 
             assert cyan[58:60, 58:122].all() and not cyan[60:120, 60:120].any() and not cyan[:58].any()
 
 
+def test_regions_that_decide_are_outlined(with_maps: tuple[Path, Path]) -> None:
+    store = RunStore(with_maps[0])
+    records = store.records()
+    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "bottle"].runs
+    for picture in pictures(run, with_maps[1]):
+        heat = np.asarray(picture.pixels)[:, 246:]
+        assert (heat == 255).all(axis=2).any() == (picture.choice.score > run.result.threshold)
+
+
 def test_foreign_images_are_refused(with_maps: tuple[Path, Path], tmp_path: Path) -> None:
     results, data = with_maps
     with pytest.raises(UserError, match=r"does not hold them.*--data-root"):
@@ -299,7 +308,7 @@ def test_foreign_images_are_refused(with_maps: tuple[Path, Path], tmp_path: Path
         page(results, tmp_path, images=True)
     for path in (data / "bottle" / "test").rglob("*.png"):
         save(path, np.zeros((PX, PX + 1), np.uint8))
-    with pytest.raises(UserError, match=r"\(48, 48\) pixels, but the image has \(48, 49\)"):
+    with pytest.raises(UserError, match=r"has 48 x 48 pixels, its image 49 x 48"):
         page(results, tmp_path, images=True, dataset_root=data)
 
 
