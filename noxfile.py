@@ -37,6 +37,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """The report page in headless Chromium, which must be installed (Debian: apt-get install chromium)."""
+    install(session, "test", "browser")
+    session.run("pytest", *(session.posargs or ["-q", "tests/report/test_page.py"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and common mistakes."""
     session.install("-c", CONSTRAINTS, "ruff")
@@ -49,6 +56,25 @@ def types(session: nox.Session) -> None:
     """Types of the public parts."""
     install(session, "test", "lint")
     session.run("mypy")
+
+
+@nox.session
+def latex(session: nox.Session) -> None:
+    """Compile the tables' LaTeX files as they are. Needs tectonic or pdflatex (Debian: texlive-latex-recommended)."""
+    compiler = next((name for name in ("tectonic", "pdflatex") if shutil.which(name)), None)
+    if compiler is None:
+        session.skip("no tectonic and no pdflatex here")
+    install(session)
+    folder = session.create_tmp()
+    shutil.rmtree(Path(folder) / "results", ignore_errors=True)
+    write = "from pathlib import Path; from tests.report.stores import write_store; write_store(Path(__import__('sys').argv[1]))"
+    session.run("python", "-c", write, f"{folder}/results")
+    session.run("defectbench", "report", "--results", f"{folder}/results", silent=True)
+    for file in sorted(Path(folder, "results", "report").glob("*.tex")):
+        options = () if compiler == "tectonic" else ("-interaction=nonstopmode", "-halt-on-error")
+        with session.chdir(file.parent):
+            session.run(compiler, *options, file.name, external=True, silent=True)
+        session.log(f"{file.with_suffix('.pdf')}")
 
 
 @nox.session(venv_backend="none")

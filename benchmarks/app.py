@@ -63,7 +63,7 @@ def main(config: DictConfig) -> None:
     from benchmarks.report.terminal import run_in_words
     from benchmarks.run import NotApplicable, run  # torch and Lightning, which --help can do without
 
-    _configure_logging()
+    configure_logging()
     signal.signal(signal.SIGTERM, _stop)
     in_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     try:
@@ -83,7 +83,7 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
-def _configure_logging() -> None:
+def configure_logging() -> None:
     """Our own lines as they are; of Lightning, which speaks to programmers, only errors."""
     log.handlers = [logging.StreamHandler()]
     log.propagate = False

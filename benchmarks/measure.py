@@ -2,7 +2,10 @@
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 import hydra.utils
 import pandas as pd
@@ -13,13 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import Category
-from benchmarks.data.masks import check_masks
-from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
-from benchmarks.protocol.decision import classified_correctly, threshold
+from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
+from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.provenance import peak_memory_mib, reset_peak_memory
-from benchmarks.score import ScoreMaps, area_column
+from benchmarks.score import ScoreMaps, Scores, area_column
 from benchmarks.seeding import stream_seed
 from benchmarks.store.record import Result
 from benchmarks.training import TimeLeft, trainer_for
@@ -31,7 +33,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
 
     Args:
         config: the composed configuration of the run (`conf/config.yaml`).
-        folder: where losses and, if wanted, checkpoint and maps go.
+        folder: where losses, PRO curve and, if wanted, checkpoint and maps go.
 
     Returns:
         The result, and the scores of all validation and test images.
@@ -43,8 +45,9 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     data = _data(config, category)
     pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
     method = _method(config, data)
-    scores = ScoreMaps(_areas(config.protocol), folder / "maps" if config.save_maps else None)
-    trainer = trainer_for(config, folder, [scores, TimeLeft()])
+    scores = Scores(category, config.protocol, _maps_folder(config, folder))
+    maps = ScoreMaps()
+    trainer = trainer_for(config, folder, [maps, TimeLeft()])
 
     start = time.perf_counter()
     trainer.fit(method, datamodule=data)
@@ -52,12 +55,62 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     if config.save_checkpoint:
         trainer.save_checkpoint(folder / "method.ckpt")
 
-    scores.start("validation", data.validation_files)
+    maps.start(data.validation_files, scores.add_validation)
     trainer.predict(method, data.val_dataloader(), return_predictions=False)
-    check_masks(category.test)
-    scores.start("test", category.test)
+    scores.start_test()
+    maps.start(category.test, scores.add_test)
     trainer.predict(method, data.test_dataloader(), return_predictions=False)
-    return _result(config, category, scores, fit_seconds, method.facts()), scores.table()
+
+    costs: dict[str, Any] = {
+        "fit_seconds": fit_seconds,
+        "ms_per_image": maps.ms_per_image,
+        "peak_memory_mib": peak_memory_mib(),
+        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
+    }
+    result = result_of(scores, folder, method.facts(), trainer.strategy.root_device.type)
+    return replace(result, **costs), scores.table()
+
+
+def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float], device: str = "cpu") -> Result:
+    """Threshold, decisions and metrics, from the scores of all maps; what making the maps cost is left open.
+
+    Args:
+        folder: where the PRO curve goes (`pro_curve.csv`), if there are masks.
+        device: "cuda" sorts the pixels on the GPU.
+    """
+    area = scores.protocol.minimum_area
+    table = scores.table()
+    test = table[table["split"] == "test"]
+    test_scores, defective = test[area_column(area)].to_numpy(), test["defective"].to_numpy()
+    good, bad = classified_correctly(test_scores, defective, scores.threshold)
+    return Result(
+        threshold=scores.threshold,
+        minimum_area=area,
+        minimum_area_px=area_in_pixels(area, math.prod(scores.map_size)),
+        map_size=scores.map_size,
+        validation_images=int((table["split"] == "validation").sum()),
+        good=good,
+        defective=bad,
+        image=image_metrics(test_scores, defective),
+        image_of_maximum=image_metrics(test["map_maximum"].to_numpy(), defective),
+        false_alarms_per_good_image=fmean(scores.false_alarms) if scores.false_alarms else None,
+        pixel=_pixel_metrics(scores, folder, device),
+        has_masks=scores.category.has_masks,
+        fit_seconds=None,
+        ms_per_image=None,
+        peak_memory_mib=None,
+        peak_gpu_memory_mib=None,
+        facts=facts,
+    )
+
+
+def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | None:
+    pixels = scores.pixels.sorted(device) if scores.pixels is not None else None
+    if pixels is None:
+        return None
+    fpr, pro = pixels.pro_curve()
+    pd.DataFrame({"false_positive_rate": fpr, "region_overlap": pro}).to_csv(folder / "pro_curve.csv", index=False)
+    return pixels.metrics(scores.threshold, scores.protocol.aupro_limit)
 
 
 def _data(config: DictConfig, category: Category) -> DefectData:
@@ -80,45 +133,9 @@ def _method(config: DictConfig, data: DefectData) -> Method:
     return method
 
 
-def _areas(protocol: DictConfig) -> list[float]:
-    """The grid of areas to score, with the one that decides among them."""
-    areas = sorted({*protocol.area_grid, protocol.minimum_area})
-    if not 0 < areas[0] <= areas[-1] <= 1:
-        raise UserError(
-            f"protocol.minimum_area and area_grid are shares of the image, above 0 and up to 1, not {areas}."
-        )
-    return areas
-
-
-def _result(
-    config: DictConfig, category: Category, scores: ScoreMaps, fit_seconds: float, facts: dict[str, str | int | float]
-) -> Result:
-    area = config.protocol.minimum_area
-    by_split = dict(list(scores.table().groupby("split")))
-    test = by_split["test"]
-    test_scores = test[area_column(area)].to_numpy()
-    defective = test["defective"].to_numpy()
-    limit = threshold(by_split["validation"][area_column(area)].to_numpy())
-    good, bad = classified_correctly(test_scores, defective, limit)
-    return Result(
-        threshold=limit,
-        minimum_area=area,
-        minimum_area_px=area_in_pixels(area, math.prod(scores.map_size)),
-        map_size=scores.map_size,
-        validation_images=len(by_split["validation"]),
-        good=good,
-        defective=bad,
-        image=image_metrics(test_scores, defective),
-        image_of_maximum=image_metrics(test["map_maximum"].to_numpy(), defective),
-        false_alarms_per_good_image=None,
-        pixel=None,
-        has_masks=category.has_masks,
-        fit_seconds=fit_seconds,
-        ms_per_image=scores.ms_per_image,
-        peak_memory_mib=peak_memory_mib(),
-        peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
-        facts=facts,
-    )
+def _maps_folder(config: DictConfig, folder: Path) -> Path | None:
+    """`maps/<method>/<category>`, so that `maps` is what `defectbench evaluate` and MVTec's own program expect."""
+    return folder / "maps" / config.method.name / config.category.name if config.save_maps else None
 
 
 def _start_memory_counters() -> None:

@@ -1,7 +1,9 @@
-"""From a fitted method's maps to one table of scores: a Lightning callback that scores each map as it is made."""
+"""From maps to one table of scores and the pixels for the metrics. Maps are scored as they are made; none is kept in memory."""
 
+import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,21 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks.data.images import size_of
-from benchmarks.data.index import ImageFile
+from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.masks import check_masks, read_mask
+from benchmarks.errors import UserError
+from benchmarks.map_files import StoredMap, map_path, write_map
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
+from benchmarks.protocol.decision import threshold
+from benchmarks.protocol.pixel_metrics import PixelScores, resize_map
+from benchmarks.protocol.regions import regions_above
 from methods.contract import MethodError
+
+log = logging.getLogger(__name__)
 
 
 def area_column(share: float) -> str:
@@ -24,23 +34,102 @@ def area_column(share: float) -> str:
     return f"score_{share:g}"
 
 
-class ScoreMaps(pl.Callback):
-    """Scores every predicted map as it is made; no map is kept in memory.
+class Scores:
+    """Everything that the maps of one category are asked: first those of the validation images, then those of the test images.
 
     Args:
-        areas: minimum areas as shares of the image.
+        protocol: `protocol` of the configuration.
         maps_folder: where maps are written, if they are wanted.
+        given_threshold: decides in place of the validation maps.
+
+    Raises:
+        UserError: a value of the protocol is out of range.
     """
 
-    def __init__(self, areas: Sequence[float], maps_folder: Path | None) -> None:
-        self.areas, self.maps_folder = areas, maps_folder
+    def __init__(
+        self,
+        category: Category,
+        protocol: DictConfig,
+        maps_folder: Path | None = None,
+        given_threshold: float | None = None,
+    ) -> None:
+        self.category, self.protocol, self.maps_folder = category, protocol, maps_folder
+        self.areas = _areas(protocol)
+        self.threshold = math.nan if given_threshold is None else given_threshold
         self.map_size = (0, 0)
+        self.pixels: PixelScores | None = None
+        self.false_alarms: list[int] = []
         self._rows: list[dict[str, Any]] = []
-        self.start("", ())
 
-    def start(self, split: str, images: Sequence[ImageFile]) -> None:
-        """Say which images the next predictions belong to, in their order."""
-        self.split, self._waiting, self._count, self._seconds = split, iter(images), 0, 0.0
+    def add_validation(self, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
+        """Score the map of a held-out good image."""
+        self._add("validation", image, map_HW)
+        if self.maps_folder is not None:
+            self._write(image, map_HW, resize_map(map_HW, *size_of(image.path)))
+
+    def start_test(self) -> None:
+        """Settle the threshold, check the masks, make room for the pixels. Before this no test image is opened.
+
+        Raises:
+            UserError: a mask has another size than its image.
+        """
+        if math.isnan(self.threshold):
+            self.threshold = threshold(self.table()[area_column(self.protocol.minimum_area)].to_numpy())
+        check_masks(self.category.test)
+        if self.category.has_masks:
+            self.pixels = PixelScores(sum(math.prod(size_of(image.path)) for image in self.category.test))
+
+    def add_test(
+        self, image: ImageFile, map_HW: NDArray[np.float32], at_image_size_HW: NDArray[np.float32] | None = None
+    ) -> None:
+        """Score the map of a test image; its pixels are taken at the mask's size, where the image has that size too."""
+        self._add("test", image, map_HW)
+        if not image.is_defective:
+            area = area_in_pixels(self.protocol.minimum_area, map_HW.size)
+            self.false_alarms.append(regions_above(map_HW, self.threshold, area))
+        if self.pixels is None and self.maps_folder is None:
+            return
+        if at_image_size_HW is None:
+            at_image_size_HW = resize_map(map_HW, *size_of(image.path))
+        if self.pixels is not None:
+            self._add_pixels(self.pixels, image, at_image_size_HW)
+        if self.maps_folder is not None:
+            self._write(image, map_HW, at_image_size_HW)
+
+    def table(self) -> pd.DataFrame:
+        """One row per image: path, split, defect_type, defective, a score for each area and the map's maximum."""
+        return pd.DataFrame(self._rows)
+
+    def _add(self, split: str, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
+        self.map_size = map_HW.shape
+        scores = area_scores(map_HW, [area_in_pixels(share, map_HW.size) for share in self.areas])
+        row = {"path": image.name, "split": split, "defect_type": image.defect_type, "defective": image.is_defective}
+        self._rows.append(
+            row
+            | {area_column(share): score for share, score in zip(self.areas, scores, strict=True)}
+            | {"map_maximum": float(map_HW.max())}
+        )
+
+    def _add_pixels(self, pixels: PixelScores, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
+        mask_HW = None if image.mask is None else read_mask(image.mask)
+        regions = pixels.add(map_HW, mask_HW)
+        if image.is_defective and not regions:
+            log.warning("%s marks no defect: all pixels of its image count as normal", image.mask)
+
+    def _write(self, image: ImageFile, map_HW: NDArray[np.float32], at_image_size_HW: NDArray[np.float32]) -> None:
+        assert self.maps_folder is not None
+        write_map(self.maps_folder / map_path(image), StoredMap(at_image_size_HW, map_HW))
+
+
+class ScoreMaps(pl.Callback):
+    """Hands every predicted map on, as it is made, and measures how long the prediction took."""
+
+    def __init__(self) -> None:
+        self.start((), lambda image, map_HW: None)
+
+    def start(self, images: Sequence[ImageFile], take: Callable[[ImageFile, NDArray[np.float32]], None]) -> None:
+        """Say which images the next predictions belong to, in their order, and who takes their maps."""
+        self._waiting, self._take, self._count, self._seconds = iter(images), take, 0, 0.0
 
     def on_predict_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         self._seconds -= _now(trainer)
@@ -51,37 +140,30 @@ class ScoreMaps(pl.Callback):
         self._seconds += _now(trainer)
         for map_HW in outputs.float().cpu().numpy():
             self._count += 1
-            self._add(next(self._waiting), map_HW)
+            image = next(self._waiting)
+            try:
+                self._take(image, map_HW)
+            except ValueError as error:
+                raise MethodError(f"The anomaly map of {image.path} is unusable: {error}.") from error
 
     @property
     def ms_per_image(self) -> float:
-        """Mean time for an anomaly map of the current split."""
+        """Mean time for an anomaly map since the last start."""
         return 1000 * self._seconds / self._count
 
-    def table(self) -> pd.DataFrame:
-        """One row per image: path, split, defect_type, defective, a score for each area and the map's maximum."""
-        return pd.DataFrame(self._rows)
 
-    def _add(self, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
-        self.map_size = map_HW.shape
-        pixels = [area_in_pixels(share, map_HW.size) for share in self.areas]
-        try:
-            scores = area_scores(map_HW, pixels)
-        except ValueError as error:
-            raise MethodError(f"The anomaly map of {image.path} is unusable: {error}.") from error
-        row = {
-            "path": image.name,
-            "split": self.split,
-            "defect_type": image.defect_type,
-            "defective": image.is_defective,
-        }
-        self._rows.append(
-            row
-            | {area_column(share): score for share, score in zip(self.areas, scores, strict=True)}
-            | {"map_maximum": float(map_HW.max())}
+def _areas(protocol: DictConfig) -> list[float]:
+    """The grid of areas to score, with the one that decides among them."""
+    areas = sorted({*protocol.area_grid, protocol.minimum_area})
+    if not 0 < areas[0] <= areas[-1] <= 1:
+        raise UserError(
+            f"protocol.minimum_area and area_grid are shares of the image, above 0 and up to 1, not {areas}."
         )
-        if self.maps_folder is not None:
-            _write_map(self.maps_folder, image, map_HW)
+    if not 0 < protocol.aupro_limit <= 1:
+        raise UserError(
+            f"protocol.aupro_limit is a false-positive rate, above 0 and up to 1, not {protocol.aupro_limit}."
+        )
+    return areas
 
 
 def _now(trainer: pl.Trainer) -> float:
@@ -89,11 +171,3 @@ def _now(trainer: pl.Trainer) -> float:
     if trainer.strategy.root_device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
-
-
-def _write_map(folder: Path, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
-    """A 32-bit TIFF at the image's own size, in the image's own place."""
-    path = (folder / image.name).with_suffix(".tiff")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    height, width = size_of(image.path)
-    Image.fromarray(map_HW).resize((width, height), Image.Resampling.BILINEAR).save(path)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.optim import Adam
+from torchvision.utils import save_image
 from tqdm import tqdm
 
 from methods.blocks.dcgan import Discriminator, generator
@@ -155,9 +157,16 @@ class AnoGAN(Method):
                 f"Training diverged in epoch {self.current_epoch} (loss of the discriminator {d_loss:g}, of the generator "
                 f"{g_loss:g}): lower method.model.learning_rate, or try another seed."
             )
+        self._show(self.generated(self.shown_z_ND))
+
+    def _show(self, generated_NCHW: Tensor) -> None:
+        """Hand every epoch's images to a logger that takes images; else keep the last epoch's as a file beside the losses."""
         experiment: Any = getattr(self.logger, "experiment", None)
-        if hasattr(experiment, "add_images"):  # TensorBoard can show them, as a grid
-            experiment.add_images("generated", self.generated(self.shown_z_ND), self.current_epoch)
+        if hasattr(experiment, "add_images"):  # TensorBoard's
+            experiment.add_images("generated", generated_NCHW, self.current_epoch)
+        elif folder := getattr(self.logger, "log_dir", None):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            save_image(generated_NCHW, Path(folder) / "generated.png")
 
     def facts(self) -> dict[str, str | int | float]:
         """How much generated and training images vary: the standard deviation of a pixel's value over images, averaged over pixels

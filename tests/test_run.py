@@ -76,7 +76,10 @@ def test_one_run_leaves_a_record_that_can_be_recomputed(parts: Path) -> None:
     test = scores[scores["split"] == "test"]
     right = (test[column] > limit) == test["defective"]
     assert right[~test["defective"]].sum() == record["result"]["good"]["correct"]
-    map_ = np.asarray(Image.open(folder(parts) / "maps" / "test" / "spot" / "000.tiff"))
+    assert record["result"]["pixel"]["auroc"] > 0.9 and record["result"]["false_alarms_per_good_image"] is not None
+    curve = pd.read_csv(folder(parts) / "pro_curve.csv")
+    assert curve.iloc[-1].to_list() == [1, 1] and curve["region_overlap"].is_monotonic_increasing
+    map_ = np.asarray(Image.open(folder(parts) / "maps" / "variation_model" / "parts" / "test" / "spot" / "000.tiff"))
     assert map_.dtype == np.float32 and map_.shape == (96, 96)
     assert map_.max() == pytest.approx(scores.set_index("path").loc["test/spot/000.png", "map_maximum"])
     assert (folder(parts) / "method.ckpt").is_file() and (folder(parts) / "config.yaml").is_file()
@@ -141,6 +144,7 @@ def test_report_and_lists_show_what_was_run(parts: Path) -> None:
         (["protocol.validation_share=0.01"], "validation_share=0.01"),
         (["seed=one"], "seed=one is not a whole number"),
         (["protocol.minimum_area=2"], "are shares of the image"),
+        (["protocol.aupro_limit=30"], "is a false-positive rate"),
     ],
 )
 def test_bad_input_is_answered_in_words(parts: Path, overrides: list[str], message: str) -> None:

@@ -2,11 +2,16 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from benchmarks.cli.compare import compare
 from benchmarks.cli.data import data
 from benchmarks.cli.errors import hydra_raises, told_to_the_user
+from benchmarks.cli.estimate import estimate
+from benchmarks.cli.evaluate import evaluate
+from benchmarks.cli.study import study
 
 RESULTS = click.option(
     "--results",
@@ -25,6 +30,7 @@ def main() -> None:
     \b
     defectbench run method=variation_model category=bottle        one run, on the built-in dataset
     defectbench report                                            leaderboard and tables of what has been run
+    defectbench compare results results/other                     what changed between two results folders
     """
 
 
@@ -50,13 +56,71 @@ def run(overrides: tuple[str, ...]) -> None:
 @main.command()
 @RESULTS
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: RESULTS/report]")
-def report(results: Path, out: Path | None) -> None:
-    """Rebuild leaderboard.csv and the tables from stored runs, and print them. Nothing is computed anew."""
+@click.option(
+    "--show",
+    "beside",
+    type=click.Choice(["interval", "counts", "std", "none"]),
+    default="interval",
+    show_default=True,
+    help="Beside our numbers: the 95 % interval, the counts of each seed, or the standard deviation over the seeds.",
+)
+@click.option(
+    "--interval",
+    type=click.Choice(["wilson", "bootstrap"]),
+    default="wilson",
+    show_default=True,
+    help="Kind of the 95 % interval: Wilson's of one seed's count, or a bootstrap over images, all seeds together "
+    "(Wilson's where all images are decided alike).",
+)
+@click.option(
+    "--add",
+    "published",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A CSV file of published numbers, shown as reference columns: method, category, normal_accuracy, anomalous_accuracy, "
+    "source; optional dataset, image_auroc, region_overlap, pixel_auroc, aupro.",
+)
+@click.option(
+    "--images",
+    is_flag=True,
+    help="Put pictures of the best and worst images into report.html, from runs with save_maps=true. They show the dataset's "
+    "images: mind its licence before you pass the page on.",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="With --images: the folder of the categories.  [default: where the runs found it]",
+)
+@click.option("--figures", is_flag=True, help="Write the page's plots as PNG and PDF into figures/, too.")
+def report(
+    results: Path,
+    out: Path | None,
+    beside: Literal["interval", "counts", "std", "none"],
+    interval: Literal["wilson", "bootstrap"],
+    published: tuple[Path, ...],
+    images: bool,
+    data_root: Path | None,
+    figures: bool,
+) -> None:
+    """Rebuild leaderboard.csv, the tables and report.html from stored runs, and print the tables. Nothing is computed anew.
+
+    Tables 2 and 3 are written as CSV, Markdown, LaTeX and HTML, one set for each dataset and budget. report.html has them all,
+    with the plots and the provenance of each cell.
+    """
+    if data_root is not None and not images:
+        raise click.UsageError("--data-root says where the images of --images are: give both.")
     with told_to_the_user():
         from benchmarks.report.build import build, show
+        from benchmarks.report.page import write_figures, write_page
         from benchmarks.report.terminal import console
+        from benchmarks.store.runs import RunStore
 
-        show(build(results, out or results / "report"), console())
+        store, out = RunStore(results), out or results / "report"
+        built = build(results, out, beside, interval, published)
+        built.files.extend(write_page(built, store, out, images, data_root))
+        if figures:
+            built.files.extend(write_figures(built, store, out))
+        show(built, console())
 
 
 @main.group(name="list")
@@ -96,4 +160,8 @@ def runs(results: Path) -> None:
         console().print(runs_table(RunStore(results).records()))
 
 
+main.add_command(compare)
 main.add_command(data)
+main.add_command(evaluate)
+main.add_command(estimate)
+main.add_command(study)

@@ -5,6 +5,7 @@ where the object permits it, 10,000 samples per category. As in the paper the sa
 table of positions, and rendered in batches on the device.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,10 +60,12 @@ def draw_views(
     if patch is None:
         room_N2 = np.broadcast_to(augmentation.translation * size_xy, (samples, 2))
     else:
-        room_N2 = (size_xy - 1 - patch * (abs(cos_N) + abs(sin_N))[:, None]) / 2
+        reach_N = (patch - 1) * (abs(cos_N) + abs(sin_N))
+        room_N2 = (size_xy - 1 - reach_N[:, None]) / 2
         if room_N2.min() < 0:
             raise UserError(
-                f"A rotated patch of {patch} px does not fit into an image of {image_hw[1]} x {image_hw[0]} px."
+                f"A rotated patch of {patch} px does not fit into an image of {image_hw[1]} x {image_hw[0]} px: raise "
+                f"method.inputs.texture.px to {math.ceil(reach_N.max()) + 1}, or lower category.augmentation.rotation_deg."
             )
     centre_N2 = (size_xy - 1) / 2 + rng.uniform(-1, 1, (samples, 2)) * room_N2
     flip_N2 = np.ones((samples, 2))

@@ -1,10 +1,25 @@
-"""Ground-truth masks against their images, checked before scores are computed."""
+"""Ground-truth masks: read, and compared with their images before scores are computed."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from benchmarks.data.images import size_of
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile
 from benchmarks.errors import UserError
+
+DEFECT = 128  # masks are 0 or 255; of users' gray masks the upper half counts
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """Where the defect is, (H, W).
+
+    Raises:
+        UserError: the file cannot be read as an image.
+    """
+    return decode(path, "gray")[..., 0] >= DEFECT
 
 
 def check_masks(images: Iterable[ImageFile]) -> None:

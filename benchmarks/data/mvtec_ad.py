@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from benchmarks.data.images import decode
 from benchmarks.data.index import Category, ImageFile, category_names, read_category
+from benchmarks.data.masks import read_mask
 from benchmarks.errors import UserError
 
 TABLE1 = Path(__file__).resolve().parents[2] / "results" / "paper" / "table1_dataset.csv"
 EIGHT_CONNECTED = np.ones((3, 3))  # defect regions are 8-connected: only so bottle has the paper's 68
-DEFECT = 128  # masks are 0 or 255; of users' gray masks the upper half counts
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _decode_all(category: Category) -> list[_Decoded]:
 def _decode(image: ImageFile) -> _Decoded:
     try:
         pixels = decode(image.path)
-        mask = None if image.mask is None else decode(image.mask, "gray")[..., 0]
+        mask = None if image.mask is None else read_mask(image.mask)
     except UserError as error:
         return _Decoded(problem=str(error))
     height, width, channels = pixels.shape
@@ -135,7 +135,7 @@ def _decode(image: ImageFile) -> _Decoded:
     if mask.shape != (height, width):
         sizes = f"{mask.shape[1]} x {mask.shape[0]} pixels, its image {width} x {height}"
         return _Decoded(**known, problem=f"{image.mask} has {sizes}: draw it at the image's size.")
-    _, regions = ndimage.label(mask >= DEFECT, structure=EIGHT_CONNECTED)
+    _, regions = ndimage.label(mask, structure=EIGHT_CONNECTED)
     note = "" if regions else f"{image.mask} is empty: its image is defective, but has no region for pixel metrics."
     return _Decoded(**known, regions=regions, note=note)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.protocol.intervals import wilson
+
 
 @dataclass(frozen=True)
 class Share:
@@ -17,10 +19,7 @@ class Share:
 
     @classmethod
     def of(cls, correct: int, total: int) -> "Share":
-        from scipy.stats import binomtest  # a second to import, which those who only read records are spared
-
-        bounds = binomtest(correct, total).proportion_ci(confidence_level=0.95, method="wilson")
-        return cls(correct, total, correct / total, (float(bounds.low), float(bounds.high)))
+        return cls(correct, total, correct / total, wilson(correct, total))
 
 
 def threshold(validation_scores: NDArray[np.float64]) -> float:

@@ -1,8 +1,11 @@
 """`defectbench report`: from a store of runs to leaderboard and tables, as files and on the terminal. Needs no torch."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from rich.console import Console
@@ -10,10 +13,27 @@ from rich.table import Table
 
 from benchmarks.errors import UserError
 from benchmarks.files import write_text
-from benchmarks.report.table2 import Table2, table2
+from benchmarks.report import formats
+from benchmarks.report.pairs import TITLE, method_pairs, pairs_markdown, pairs_terminal
+from benchmarks.report.tables import TABLE2, TABLE3, Absences, PaperTable, Show, has_values, paper_table, tidy
+from benchmarks.store.columns import COLUMNS, rows_of, validate
 from benchmarks.store.leaderboard import leaderboard
+from benchmarks.store.published import read_published, with_references
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
+from benchmarks.store.scores import decisions
+
+Interval = Literal["wilson", "bootstrap"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is said of one dataset at one budget."""
+
+    rows: pd.DataFrame
+    """Of the leaderboard, with the reference rows that stand beside them."""
+    tables: list[PaperTable]
+    pairs: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -21,77 +41,150 @@ class Report:
     """What was made, and where it was written."""
 
     leaderboard: pd.DataFrame
-    tables: list[Table2]
-    files: list[Path]
+    sections: list[Section]
+    files: list[Path] = field(default_factory=list)
 
 
-def build(results: Path, out: Path) -> Report:
-    """Write `leaderboard.csv` and, for each dataset and budget, Table 2 as CSV and Markdown.
+def build(
+    results: Path,
+    out: Path,
+    show: Show = "interval",
+    interval: Interval = "wilson",
+    published: Sequence[Path] = (),
+) -> Report:
+    """Write `leaderboard.csv` and, for each dataset and budget, Tables 2 and 3 as CSV, Markdown, LaTeX and HTML.
+
+    The same store and options give the same files, byte for byte.
+
+    Args:
+        show: what stands beside our numbers.
+        interval: Wilson's, or a bootstrap over images, for which every `scores.csv` is read.
+        published: CSV files of numbers from elsewhere (`benchmarks/store/published.py`).
 
     Raises:
-        UserError: no finished run, or runs that cannot stand together.
+        UserError: no finished run, runs that cannot stand together, or files that cannot be understood.
     """
-    records = RunStore(results).records()
-    rows = leaderboard(records)
-    if rows.empty:
+    store = RunStore(results)
+    records = read_records(results)
+    runs = leaderboard(records, partial(decisions, store) if interval == "bootstrap" else None)
+    if runs.empty:
         failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""
         raise UserError(f"No finished run in {results / 'runs'}{failures}. Make some with `defectbench run`.")
-    files = [_write_csv(out / "leaderboard.csv", rows)]
-    tables = []
-    for (dataset, budget), part in rows.groupby(["dataset", "budget"], sort=True):
-        table = table2(part, _failed_only(records, str(dataset), str(budget)))
-        tables.append(table)
-        stem = f"table2_{dataset}_{budget}"
-        files += [_write_csv(out / f"{stem}.csv", table.values), _write_markdown(out / f"{stem}.md", table)]
-    return Report(rows, tables, files)
+    references = _published(published, runs)
+    rows = pd.concat([runs, references.astype(object)], ignore_index=True) if len(references) else runs
+    validate(rows)
+    files = [_write_csv(out / "leaderboard.csv", _typed(rows))]
+    sections = []
+    for (dataset, budget), part in runs.groupby(["dataset", "budget"], sort=True):
+        here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
+        section = _section(with_references(part, references), here, show)
+        sections.append(section)
+        files += _write_section(out, section)
+    return Report(rows, sections, files)
 
 
-def _failed_only(records: Sequence[Record], dataset: str, budget: str) -> set[tuple[str, str]]:
-    """(method, category) of which every run failed."""
-    here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
-    finished = {(record.method, record.category) for record in here if record.status == "finished"}
-    return {(record.method, record.category) for record in here} - finished
+def read_records(results: Path) -> list[Record]:
+    """All records below a results folder.
+
+    Raises:
+        UserError: there is no such folder, it is not the one that holds `runs/`, or a record cannot be understood.
+    """
+    if not results.is_dir():
+        raise UserError(
+            f"There is no folder {results}. Name the one that holds runs/ (results.dir of `defectbench run`)."
+        )
+    if not (results / "runs").is_dir():
+        inside = results.name == "runs" or any(results.glob("*/*/seed=*"))
+        hint = f"Did you mean {results.parent}?" if inside else "Make some runs with `defectbench run`."
+        raise UserError(f"No finished run in {results}: it holds no folder runs/. {hint}")
+    return RunStore(results).records()
+
+
+def _published(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
+    parts = [read_published(path, runs) for path in paths]
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    references = pd.concat(parts, ignore_index=True)
+    twice = references[references.duplicated(["dataset", "method", "category"])]
+    if len(twice):
+        first = twice.iloc[0]
+        raise UserError(f"{first['method']} on {first['category']} stands in two of {', '.join(map(str, paths))}.")
+    return references
+
+
+def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show) -> Section:
+    absences = _absences(records)
+    tables = [paper_table(layout, rows, absences, show) for layout in (TABLE2, TABLE3) if has_values(layout, rows)]
+    return Section(rows, tables, method_pairs(rows))
+
+
+def _absences(records: Sequence[Record]) -> Absences:
+    """What the records of one dataset and budget say of cells that have no row."""
+    finished = {(record.method, record.category) for record in records if record.result is not None}
+    methods = {record.method: record.identity.get("config", {}).get("method", {}) for record in records}
+    return Absences(
+        failed={(record.method, record.category) for record in records} - finished,
+        kinds={record.category: record.kind for record in records},
+        inputs={name: set(config.get("inputs") or ()) for name, config in methods.items()},
+        categories={name: set(config.get("table_categories") or ()) for name, config in methods.items()},
+    )
+
+
+def _write_section(out: Path, section: Section) -> list[Path]:
+    files = []
+    for table in section.tables:
+        stem = f"{table.layout.name}_{_file_name(table.dataset)}_{_file_name(table.budget)}"
+        files.append(_write_csv(out / f"{stem}.csv", tidy(table)))
+        text = formats.markdown(table)
+        if table.layout is TABLE2 and len(section.pairs):
+            text += "\n" + pairs_markdown(section.pairs)
+        for suffix, content in ((".md", text), (".tex", formats.latex(table)), (".html", formats.html(table))):
+            write_text(out / f"{stem}{suffix}", content)
+            files.append(out / f"{stem}{suffix}")
+    if len(section.pairs):
+        first = section.tables[0]
+        name = f"pairs_{_file_name(first.dataset)}_{_file_name(first.budget)}.csv"
+        files.append(_write_csv(out / name, section.pairs))
+    return files
+
+
+def _file_name(name: str) -> str:
+    """A dataset's or budget's name, safe in a file's."""
+    return re.sub(r"[^\w.-]", "_", name)
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers and truth values as such, also beside empty cells."""
+    types = {"integer": "Int64", "boolean": "boolean", "number": "float64"}
+    return rows.astype({name: types[column.kind] for name, column in COLUMNS.items() if column.kind in types})
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> Path:
-    write_text(path, frame.to_csv(index=False, float_format="%.6g"))
-    return path
-
-
-def _write_markdown(path: Path, table: Table2) -> Path:
-    cells = table.cells.reset_index()
-    cells["category"] = cells["category"].where(cells["images"] == "good", "")
-    write_text(path, f"{table.caption}\n\n{cells.drop(columns='kind').to_markdown(index=False)}\n")
+    write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     return path
 
 
 def show(report: Report, console: Console) -> None:
     """Print the tables, what each cell cost, and the paths of what was written."""
-    for table in report.tables:
-        console.print(table.caption, _rich_table2(table), sep="\n")
+    for section in report.sections:
+        for table in section.tables:
+            shown, narrowed = formats.terminal(table, console.width)
+            note = " Too wide for here, so only ours (the paper's); the rest is in the files." if narrowed else ""
+            console.print(table.caption + note, shown, sep="\n", markup=False)
+        if len(section.pairs):
+            console.print(TITLE + ":", pairs_terminal(section.pairs), sep="\n")
     console.print("What the cells cost, and image AUROC of the same scores:", _rich_costs(report.leaderboard), sep="\n")
     for file in report.files:
         console.print(f"wrote {file}", soft_wrap=True)
-
-
-def _rich_table2(table: Table2) -> Table:
-    shown = Table()
-    shown.add_column("category")
-    shown.add_column("images")
-    for method in table.cells.columns:
-        shown.add_column(method, justify="right")
-    for (_, category, images), texts in zip(table.cells.index, table.cells.to_numpy(), strict=True):
-        good = images == "good"
-        shown.add_row(category if good else "", images, *texts, end_section=not good)
-    return shown
 
 
 def _rich_costs(rows: pd.DataFrame) -> Table:
     shown = Table()
     for name in ("method", "category", "seeds", "AUROC", "fit", "per image", "memory"):
         shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
-    for row in rows.to_dict("records"):
+    for row in rows_of(rows[rows["source"] == ""]):
         auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f} ± {row['image_auroc_std']:.3f}"
-        cost = f"{row['fit_seconds']:.1f} s", f"{row['ms_per_image']:.0f} ms", f"{row['peak_memory_mib']:.0f} MiB"
+        units = {"fit_seconds": "{:.1f} s", "ms_per_image": "{:.0f} ms", "peak_memory_mib": "{:.0f} MiB"}
+        cost = ["-" if pd.isna(row[name]) else unit.format(row[name]) for name, unit in units.items()]
         shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)
     return shown

@@ -22,10 +22,12 @@ def run_in_words(record: Record) -> str:
     assert record.result is not None
     result = record.result
     auroc = "-" if result.image is None else f"{result.image.auroc:.3f}"
+    costs = ""  # not known of maps that another program made
+    if result.fit_seconds is not None and result.ms_per_image is not None:
+        costs = f"; fitted in {result.fit_seconds:.1f} s, {result.ms_per_image:.0f} ms per image"
     return (
         f"{record.cell} ({record.dataset}, budget {record.budget}): good {share_in_words(result.good)}, "
-        f"defective {share_in_words(result.defective)}, image AUROC {auroc}; "
-        f"fitted in {result.fit_seconds:.1f} s, {result.ms_per_image:.0f} ms per image"
+        f"defective {share_in_words(result.defective)}, image AUROC {auroc}{costs}"
     )
 
 

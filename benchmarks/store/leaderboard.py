@@ -1,75 +1,53 @@
 """The leaderboard: one row per dataset, budget, method and category, made from the records of its seeds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean, pstdev
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.errors import UserError
 from benchmarks.protocol.decision import Share
+from benchmarks.protocol.intervals import image_bootstrap, wilson
 from benchmarks.store import paper
+from benchmarks.store.columns import COLUMNS
 from benchmarks.store.identity import differences
 from benchmarks.store.record import Record, Result
+from benchmarks.store.scores import Decisions
 
-COLUMNS = {
-    "dataset": "name of the dataset; only mvtec_ad is compared with the paper",
-    "budget": "name of the budget",
-    "method": "name of the method",
-    "category": "name of the category",
-    "kind": "texture or object",
-    "seeds": "the seeds that the row is made of, such as 0 1 2",
-    "normal_accuracy": "share of good test images classified correctly, mean over the seeds",
-    "normal_std": "its standard deviation over the seeds (population)",
-    "normal_counts": "good test images classified correctly, for each seed",
-    "normal_total": "good test images",
-    "normal_low": "lower end of Wilson's 95 % interval of the mean count, rounded; seeds share the images and are not pooled",
-    "normal_high": "upper end",
-    "anomalous_accuracy": "share of defective test images classified correctly, mean over the seeds",
-    "anomalous_std": "as for normal",
-    "anomalous_counts": "as for normal",
-    "anomalous_total": "defective test images",
-    "anomalous_low": "as for normal",
-    "anomalous_high": "as for normal",
-    "balanced_accuracy": "mean of normal_accuracy and anomalous_accuracy",
-    "image_auroc": "area under the ROC curve of score_A, mean over the seeds",
-    "image_auroc_std": "its standard deviation over the seeds (population)",
-    "image_average_precision": "of score_A, mean over the seeds",
-    "image_f1_max": "highest F1 of score_A over all thresholds, mean over the seeds; an upper bound, chosen on test images",
-    "image_auroc_of_maximum": "image AUROC of the maps' maxima, mean over the seeds",
-    "false_alarms_per_good_image": "regions above the threshold per good test image, mean over the seeds",
-    "pixel_auroc": "over all pixels of the category, mean over the seeds; empty without masks",
-    "pixel_average_precision": "as for pixel_auroc",
-    "region_overlap": "mean covered share of each defect region at the threshold (Table 3), mean over the seeds",
-    "iou": "of found and true defect pixels at the threshold, mean over the seeds",
-    "aupro": "area under the per-region-overlap curve up to aupro_limit, mean over the seeds",
-    "aupro_limit": "the false-positive rate up to which aupro is integrated",
-    "paper_normal": "the paper's value",
-    "paper_anomalous": "the paper's value",
-    "difference_normal": "normal_accuracy - paper_normal",
-    "difference_anomalous": "anomalous_accuracy - paper_anomalous",
-    "paper_normal_inside": "whether the paper's value lies in the 95 % interval",
-    "paper_anomalous_inside": "whether the paper's value lies in the 95 % interval",
-    "minimum_area": "minimum defect area, share of the image",
-    "masks": "whether all defective images have masks; without them there are no pixel metrics",
-    "fit_seconds": "time to fit, mean over the seeds",
-    "ms_per_image": "time for one anomaly map, mean over the seeds",
-    "peak_memory_mib": "largest resident memory of the seeds",
-    "device": "on what it ran",
-    "facts": "what the method reports of itself, such as weights",
-    "revision": "git revisions of the code",
+ReadDecisions = Callable[[Record], Decisions]
+
+COMPARED = {
+    "normal": "normal_accuracy",
+    "anomalous": "anomalous_accuracy",
+    "region_overlap": "region_overlap",
+    "pixel_auroc": "pixel_auroc",
 }
+"""Short names of what Tables 2 and 3 print, and its columns."""
 
 
-def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
-    """Rows of finished runs with the columns of `COLUMNS`, sorted; failed runs make no row.
+def leaderboard(records: Iterable[Record], read_decisions: ReadDecisions | None = None) -> pd.DataFrame:
+    """Rows of finished runs with the columns of `COLUMNS`, sorted; cells of which every run failed make no row.
+
+    Args:
+        records: any runs, failed ones too, of any number of datasets and budgets.
+        read_decisions: image by image; if given, intervals are bootstrapped over images, else they are Wilson's.
 
     Raises:
-        UserError: seeds of one row differ in configuration or data, so that their mean would mean nothing.
+        UserError: runs that must not stand in one row or one table, as their mean or comparison would mean nothing.
     """
-    finished = sorted((r for r in records if r.result is not None), key=lambda record: (_row_key(record), record.seed))
-    rows = [_row(list(group)) for _, group in groupby(finished, _row_key)]
+    records = list(records)
+    for record in records:
+        _refuse_foreign(record)
+    ordered = sorted(records, key=lambda record: (_row_key(record), record.seed))
+    _refuse_two_settings(ordered)
+    rows = []
+    for _, group in groupby(ordered, _row_key):
+        cell = list(group)
+        if any(record.result for record in cell):
+            rows.append(_row(cell, read_decisions))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -77,7 +55,8 @@ def _row_key(record: Record) -> tuple[str, str, str, str]:
     return record.dataset, record.budget, record.method, record.category
 
 
-def _row(records: Sequence[Record]) -> dict[str, Any]:
+def _row(cell: Sequence[Record], read_decisions: ReadDecisions | None) -> dict[str, Any]:
+    records = [record for record in cell if record.result is not None]
     _refuse_mixture(records)
     first = records[0]
     results = [record.result for record in records if record.result is not None]
@@ -87,19 +66,27 @@ def _row(records: Sequence[Record]) -> dict[str, Any]:
         "method": first.method,
         "category": first.category,
         "kind": first.kind,
-        "seeds": " ".join(str(record.seed) for record in records),
+        "source": "",
+        "seeds": _listed(record.seed for record in records),
+        "failed_seeds": _listed(record.seed for record in cell if record.result is None),
         **_accuracy("normal", [result.good for result in results]),
         **_accuracy("anomalous", [result.defective for result in results]),
+        "interval": "wilson",
         **_metrics(results),
+        "thresholds": _listed(result.threshold for result in results),
         "minimum_area": results[0].minimum_area,
+        "validation_images": results[0].validation_images,
         "masks": results[0].has_masks,
-        "fit_seconds": fmean(result.fit_seconds for result in results),
-        "ms_per_image": fmean(result.ms_per_image for result in results),
-        "peak_memory_mib": max(result.peak_memory_mib for result in results),
+        "training_samples": _training_samples(first),
+        **_costs(results),
         "device": _distinct(record.device for record in records),
-        "facts": _distinct(" ".join(f"{k}={v}" for k, v in result.facts.items()) for result in results),
+        "weights": _weights(first, results[0]),
+        "facts": _distinct(_pairs(result.facts) for result in results),
         "revision": _distinct(record.revision for record in records),
+        "versions": _distinct(_pairs(record.identity.get("versions", {})) for record in records),
     }
+    if read_decisions is not None:
+        row |= _bootstrapped([read_decisions(record) for record in records])
     if "normal_accuracy" in row and "anomalous_accuracy" in row:
         row["balanced_accuracy"] = (row["normal_accuracy"] + row["anomalous_accuracy"]) / 2
     return row | _against_the_paper(row)
@@ -112,24 +99,36 @@ def _accuracy(side: str, shares: Sequence[Share | None]) -> dict[str, Any]:
         return {}
     total = present[0].total
     mean_count = fmean(share.correct for share in present)
-    low, high = Share.of(round(mean_count), total).interval
+    low, high = wilson(round(mean_count), total)
     return {
         f"{side}_accuracy": mean_count / total,
         f"{side}_std": pstdev(share.ratio for share in present),
-        f"{side}_counts": " ".join(str(share.correct) for share in present),
+        f"{side}_counts": _listed(share.correct for share in present),
         f"{side}_total": total,
         f"{side}_low": low,
         f"{side}_high": high,
     }
 
 
-def _metrics(results: Sequence[Result]) -> dict[str, float]:
+def _bootstrapped(seeds: Sequence[Decisions]) -> dict[str, Any]:
+    """Intervals over images, all seeds together."""
+    intervals: dict[str, Any] = {"interval": "bootstrap"}
+    defective_N = seeds[0].defective_N
+    right_SN = np.stack([seed.right_N for seed in seeds])
+    for side, chosen_N in (("normal", ~defective_N), ("anomalous", defective_N)):
+        if chosen_N.any():
+            intervals[f"{side}_low"], intervals[f"{side}_high"] = image_bootstrap(right_SN[:, chosen_N])
+    return intervals
+
+
+def _metrics(results: Sequence[Result]) -> dict[str, Any]:
     """Means over the seeds of what has no threshold or needs masks; what a run does not have is left out."""
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     images = [result.image for result in results if result.image is not None]
     if images:
         found["image_auroc"] = fmean(image.auroc for image in images)
         found["image_auroc_std"] = pstdev(image.auroc for image in images)
+        found["image_aurocs"] = _listed(image.auroc for image in images)
         found["image_average_precision"] = fmean(image.average_precision for image in images)
         found["image_f1_max"] = fmean(image.f1_max for image in images)
     maxima = [result.image_of_maximum.auroc for result in results if result.image_of_maximum is not None]
@@ -141,37 +140,107 @@ def _metrics(results: Sequence[Result]) -> dict[str, float]:
     pixels = [result.pixel for result in results if result.pixel is not None]
     if pixels:
         found["pixel_auroc"] = fmean(pixel.auroc for pixel in pixels)
+        found["pixel_auroc_std"] = pstdev(pixel.auroc for pixel in pixels)
         found["pixel_average_precision"] = fmean(pixel.average_precision for pixel in pixels)
         found["region_overlap"] = fmean(pixel.region_overlap for pixel in pixels)
+        found["region_overlap_std"] = pstdev(pixel.region_overlap for pixel in pixels)
         found["iou"] = fmean(pixel.iou for pixel in pixels)
         found["aupro"] = fmean(pixel.aupro for pixel in pixels)
         found["aupro_limit"] = pixels[0].aupro_limit
     return found
 
 
+def _costs(results: Sequence[Result]) -> dict[str, float]:
+    """What fitting and maps cost; nothing for maps that another program made."""
+    summaries: dict[str, Callable[[list[float]], float]] = {
+        "fit_seconds": fmean,
+        "ms_per_image": fmean,
+        "peak_memory_mib": max,
+        "peak_gpu_memory_mib": max,
+    }
+    found = {}
+    for name, summary in summaries.items():
+        known = [value for value in (getattr(result, name) for result in results) if value is not None]
+        if known:
+            found[name] = summary(known)
+    return found
+
+
 def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:
-    """The paper's pair for the cell and the difference to it; nothing for other datasets and cells that it does not have."""
-    if row["dataset"] != paper.MVTEC_AD:
+    """The paper's values for the cell and the difference to them.
+
+    Nothing for other datasets, for cells that the paper does not have, and for a test set that is not the paper's (Table 1).
+    """
+    published = paper.values().get((row["method"], row["category"]))
+    if row["dataset"] != paper.MVTEC_AD or published is None or not has_the_papers_images(row):
         return {}
-    table = paper.table2().set_index(["method", "category"])
-    if (row["method"], row["category"]) not in table.index:
-        return {}
-    published = table.loc[(row["method"], row["category"])]
     against: dict[str, Any] = {}
-    for side in ("normal", "anomalous"):
-        value = float(published[f"{side}_accuracy"])
-        against[f"paper_{side}"] = value
-        if f"{side}_accuracy" in row:
-            against[f"difference_{side}"] = row[f"{side}_accuracy"] - value
+    for name, ours in COMPARED.items():
+        value = published[ours]
+        against[f"paper_{name}"] = value
+        if ours in row:
+            against[f"difference_{name}"] = row[ours] - value
+        if f"{name}_low" in row:
             # the paper prints two digits
-            against[f"paper_{side}_inside"] = row[f"{side}_low"] - 0.005 <= value <= row[f"{side}_high"] + 0.005
+            against[f"paper_{name}_inside"] = row[f"{name}_low"] - 0.005 <= value <= row[f"{name}_high"] + 0.005
     return against
+
+
+def has_the_papers_images(row: Mapping[str, Any]) -> bool:
+    """Whether a row's test set is as large as the paper's. Categories that the paper does not have are never so."""
+    return paper.image_counts().get(row["category"]) == (row.get("normal_total", 0), row.get("anomalous_total", 0))
+
+
+def _refuse_foreign(record: Record) -> None:
+    """What has the fields of a record may still hold values that no run writes."""
+    result = record.result
+    sound = isinstance(record.identity, dict) and isinstance(record.identity.get("config"), dict)
+    if sound and result is not None:
+        shares = [share for share in (result.good, result.defective) if share is not None]
+        measured = (result.threshold, result.fit_seconds, result.ms_per_image, result.peak_memory_mib)
+        sound = (
+            all(isinstance(count, int) for share in shares for count in (share.correct, share.total))
+            and all(0 <= share.correct <= share.total and share.total > 0 for share in shares)
+            and all(number is None or isinstance(number, int | float) for number in measured)
+        )
+    if not sound:
+        raise UserError(
+            f"The run.json of {record.cell} holds values that no run writes. Remove its folder or run it again."
+        )
+
+
+def _refuse_two_settings(records: Sequence[Record]) -> None:
+    """Cells of one table share the budget's content, and cells of one category the test images, whatever the method."""
+    budgets: dict[tuple[str, str], Record] = {}
+    images: dict[tuple[str, str, str], Record] = {}
+    for record in records:
+        known = budgets.setdefault((record.dataset, record.budget), record)
+        changed = differences(_budget(known), _budget(record))
+        if changed:
+            raise UserError(
+                f"{known.cell} and {record.cell} both say budget {record.budget}, which differs: {'; '.join(changed)}. They cannot "
+                "stand in one table: keep them in two results folders (results.dir=DIR), or run one again with budget.name=NAME."
+            )
+        if record.result is None:
+            continue
+        known = images.setdefault((record.dataset, record.budget, record.category), record)
+        if known.method != record.method and known.test_data != record.test_data:
+            raise UserError(
+                f"{known.cell} and {record.cell} were scored on different test images (dataset {record.dataset}). They cannot "
+                "stand in one table: run the older one again, or keep them in two results folders (results.dir=DIR)."
+            )
+
+
+def _budget(record: Record) -> dict[str, Any]:
+    return {"budget": record.identity["config"].get("budget", {})}
 
 
 def _refuse_mixture(records: Sequence[Record]) -> None:
     """Seeds may differ in seed, code and versions (the row lists the revisions), not in configuration or data."""
     first = records[0]
     for other in records[1:]:
+        if other.seed == first.seed:
+            raise UserError(f"{other.cell} is there twice: a folder of runs/ was copied. Remove one of the two.")
         changed = [
             change
             for change in differences(first.identity["config"], other.identity["config"])
@@ -184,6 +253,25 @@ def _refuse_mixture(records: Sequence[Record]) -> None:
                 f"{first.cell} and {other.cell} cannot stand in one row: {'; '.join(changed)}. Run one of them again with the "
                 "other's settings, or keep them in two results folders (results.dir=DIR)."
             )
+
+
+def _training_samples(record: Record) -> int | None:
+    train = record.identity["config"].get("method", {}).get("train", {})
+    return train["epochs"] * train["samples"] if {"epochs", "samples"} <= train.keys() else None
+
+
+def _weights(record: Record, result: Result) -> str:
+    """What the method says of its pretrained weights, else what its config says."""
+    configured = record.identity["config"].get("method", {}).get("weights", "")
+    return str(result.facts.get("weights", configured))
+
+
+def _listed(values: Iterable[float]) -> str:
+    return " ".join(f"{value:.6g}" for value in values)
+
+
+def _pairs(facts: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in facts.items())
 
 
 def _distinct(values: Iterable[str]) -> str:

@@ -51,10 +51,12 @@ class Result:
     pixel: PixelMetrics | None
     """None unless every defective test image has a mask."""
     has_masks: bool
-    fit_seconds: float
-    ms_per_image: float
+    fit_seconds: float | None
+    """None, as are the next three, for maps that another program made."""
+    ms_per_image: float | None
     """Anomaly map alone, decoding and scoring not counted."""
-    peak_memory_mib: float
+    peak_memory_mib: float | None
+    """Of the whole run, with the pixels of the test maps that are kept for the metrics."""
     peak_gpu_memory_mib: float | None
     facts: dict[str, str | int | float] = field(default_factory=dict)
     """What the method reports of itself, such as images that could not be aligned."""

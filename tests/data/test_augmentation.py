@@ -75,5 +75,11 @@ def test_the_generator_decides() -> None:
 
 
 def test_a_patch_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(UserError, match="patch of 50 px does not fit into an image of 60 x 60 px"):
+    """Turned by 45 degrees its pixels' centres are 49 sqrt(2) = 69.3 apart."""
+    with pytest.raises(UserError, match="patch of 50 px does not fit into an image of 60 x 60 px.*px to 71"):
         draw(ALL, 100, 50)
+
+
+def test_a_patch_as_large_as_the_image_fits_unturned() -> None:
+    views = draw(NONE, 5, 60)
+    assert np.array_equal(views.centre_N2, np.full((5, 2), 29.5))

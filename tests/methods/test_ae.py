@@ -38,6 +38,24 @@ def test_latent_and_output_are_linear() -> None:
     assert isinstance(l2().decoder[-1], torch.nn.ConvTranspose2d)
 
 
+@pytest.mark.parametrize("px", [128, 256])
+def test_an_untrained_networks_signal_keeps_its_size(px: int) -> None:
+    """Mean square before each convolution's activation against the one at the input: He et al. want them equal."""
+    torch.manual_seed(0)
+    method, sizes = l2(px=px), []
+    for layer in [*method.encoder, *method.decoder]:
+        if not isinstance(layer, torch.nn.LeakyReLU):
+            layer.register_forward_hook(lambda layer, seen, made: sizes.append(made.square().mean().item()))
+    images = torch.randn(8, 3, px, px)  # mean square 1
+    with torch.no_grad():
+        made = method(images)
+    # the first layer doubles it, as no activation halved its input before; then level, but for the zeros around the borders
+    assert len(sizes) == 2 * (9 + px // 256)
+    assert min(sizes) > 0.2 and max(sizes) < 4
+    differences = (made[:4] - made[4:]).square().mean()
+    assert differences > 0.02 * made.square().mean(), "the output shows nothing of the image"
+
+
 @pytest.mark.parametrize("px", [100, 192, 64])
 def test_other_input_sizes_are_refused(px: int) -> None:
     with pytest.raises(MethodError, match=f"not {px}"):

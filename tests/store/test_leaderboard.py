@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.protocol.decision import Share
-from benchmarks.store.leaderboard import COLUMNS, leaderboard
+from benchmarks.protocol.intervals import image_bootstrap
+from benchmarks.store.columns import COLUMNS
+from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import Record
+from benchmarks.store.scores import Decisions
 from tests.store.test_runs import RECORD, RESULT
 
 
@@ -50,6 +54,88 @@ def test_budgets_and_datasets_are_rows_of_their_own() -> None:
     assert found == [["mvtec_ad", "short"], ["mvtec_ad", "smoke"], ["synthetic", "short"]]
 
 
+def test_failed_seeds_of_a_cell_are_named_in_its_row() -> None:
+    failed = replace(seeded(3, 20, 40), status="failed", result=None, error="out of memory")
+    row = leaderboard([seeded(0, 20, 40), failed, seeded(1, 18, 40)]).iloc[0]
+    assert row["seeds"] == "0 1" and row["failed_seeds"] == "3"
+
+
+def test_a_row_says_what_was_made_with_what() -> None:
+    config = {"method": {"weights": "imagenet", "train": {"epochs": 8, "samples": 2000}}}
+    record = replace(
+        RECORD, identity=RECORD.identity | {"config": config, "versions": {"torch": "2.15", "numpy": "2.3"}}
+    )
+    row = leaderboard([record]).iloc[0]
+    assert (row["weights"], row["training_samples"], row["versions"]) == ("imagenet", 16000, "torch=2.15 numpy=2.3")
+    assert (row["thresholds"], row["validation_images"], row["interval"]) == ("0.5", 21, "wilson")
+    random = replace(record, result=replace(RESULT, facts={"weights": "random"}))
+    assert leaderboard([random]).iloc[0]["weights"] == "random"
+
+
+def test_table3_is_compared_too() -> None:
+    row = leaderboard([RECORD]).iloc[0]
+    assert (row["paper_region_overlap"], row["paper_pixel_auroc"]) == (0.22, 0.86)  # Table 3, bottle, AE (L2)
+    assert (row["difference_region_overlap"], row["difference_pixel_auroc"]) == pytest.approx((0.28, 0.04))
+
+
+def test_a_part_of_the_papers_test_set_is_not_compared_with_the_paper() -> None:
+    result = replace(RESULT, good=Share.of(5, 5))
+    row = leaderboard([replace(RECORD, result=result)]).iloc[0]
+    assert row[["paper_normal", "paper_anomalous", "paper_pixel_auroc", "paper_normal_inside"]].isna().all()
+
+
+def test_bootstrap_is_over_images_with_all_seeds_together() -> None:
+    rng = np.random.default_rng(0)
+    defective = np.arange(83) >= 20
+    names = np.arange(83).astype(str)
+    right = {seed: rng.random(83) > 0.4 for seed in (0, 1)}
+    records = [seeded(seed, int(right[seed][:20].sum()), int(right[seed][20:].sum())) for seed in (0, 1)]
+    row = leaderboard(records, lambda record: Decisions(names, defective, right[record.seed])).iloc[0]
+    assert row["interval"] == "bootstrap"
+    both = np.stack([right[0], right[1]])
+    assert (row["normal_low"], row["normal_high"]) == image_bootstrap(both[:, :20])
+    assert (row["anomalous_low"], row["anomalous_high"]) == image_bootstrap(both[:, 20:])
+    assert row["normal_low"] < row["normal_accuracy"] < row["normal_high"]
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        replace(RECORD, identity={}),
+        replace(RECORD, identity=[]),  # type: ignore[arg-type]
+        replace(RECORD, result=replace(RESULT, good=Share(21, 20, 1.05, (1.0, 1.0)))),
+        replace(RECORD, result=replace(RESULT, good=Share("19", 20, 0.95, (0.9, 1.0)))),  # type: ignore[arg-type]
+        replace(RECORD, result=replace(RESULT, fit_seconds="12")),  # type: ignore[arg-type]
+    ],
+)
+def test_values_that_no_run_writes_are_refused(foreign: Record) -> None:
+    with pytest.raises(UserError, match=r"run\.json of ae_l2 / bottle / seed=0 holds values that no run writes"):
+        leaderboard([foreign])
+
+
+def test_a_run_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(UserError, match="ae_l2 / bottle / seed=0 is there twice"):
+        leaderboard([RECORD, replace(RECORD, started="later")])
+
+
+def test_one_budgets_name_with_two_contents_is_refused() -> None:
+    config = {"seed": 0, "budget": {"name": "short", "samples": 100}}
+    other = replace(RECORD, category="carpet", identity=RECORD.identity | {"config": config})
+    first = replace(
+        RECORD, identity=RECORD.identity | {"config": config | {"budget": {"name": "short", "samples": 2000}}}
+    )
+    with pytest.raises(UserError, match=r"both say budget short, which differs: budget.samples 2000 -> 100"):
+        leaderboard([first, other])
+    assert len(leaderboard([first, replace(other, budget="tiny")])) == 2
+
+
+def test_methods_on_different_test_images_share_no_table() -> None:
+    with pytest.raises(
+        UserError, match="ae_l2 / bottle / seed=0 and anogan / bottle / seed=0 were scored on different test images"
+    ):
+        leaderboard([RECORD, replace(RECORD, method="anogan", test_data="another")])
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [
@@ -65,3 +151,9 @@ def test_budgets_and_datasets_are_rows_of_their_own() -> None:
 def test_seeds_that_differ_in_more_than_the_seed_are_refused(other: Record, message: str) -> None:
     with pytest.raises(UserError, match=f"cannot stand in one row: {message}"):
         leaderboard([RECORD, other])
+
+
+def test_costs_that_nobody_measured_are_empty() -> None:
+    result = replace(RESULT, fit_seconds=None, ms_per_image=None, peak_memory_mib=None)  # type: ignore[arg-type]
+    row = leaderboard([replace(RECORD, result=result)]).iloc[0]
+    assert row[["fit_seconds", "ms_per_image", "peak_memory_mib", "peak_gpu_memory_mib"]].isna().all()

@@ -1,0 +1,56 @@
+"""`defectbench evaluate`: maps of other programs through our protocol."""
+
+from pathlib import Path
+
+import click
+
+from benchmarks.cli.errors import hydra_raises, told_to_the_user
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("maps", type=FOLDER)
+@click.argument("overrides", nargs=-1)
+@click.option("--root", type=FOLDER, required=True, help="The dataset: the folder that holds the categories.")
+@click.option("--threshold", type=float, help="Decide by this threshold; no validation maps are needed then.")
+@click.option("--method", help="Name in the tables.  [default: that of the method's folder]")
+@click.option(
+    "--dataset", default="folder", show_default=True, help="Name of the dataset; mvtec_ad is compared with the paper."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the maps, where a method comes with several.")
+@click.option("--results", type=FOLDER, default=Path("results"), show_default=True, help="Folder that holds runs/.")
+def evaluate(
+    maps: Path,
+    overrides: tuple[str, ...],
+    root: Path,
+    threshold: float | None,
+    method: str | None,
+    dataset: str,
+    seed: int,
+    results: Path,
+) -> None:
+    """Run our protocol and metrics on anomaly maps that any program made, and store records for the tables.
+
+    \b
+    MAPS/<method>/<category>/test/<type>/NNN.tiff     one for each test image, of its size, 32-bit float, higher = more anomalous
+    MAPS/<method>/<category>/validation/NNN.tiff      of good training images that were held out: they set the threshold
+
+    <method>/ may be left out. This is the layout of MVTec's official evaluation program, and of the maps that
+    `defectbench run save_maps=true` keeps. The records have the budget "external", so they make tables of their own.
+
+    OVERRIDES of protocol and category are those of `defectbench run`, such as protocol.minimum_area=0.002 or
+    category.kind=texture.
+    """
+    with told_to_the_user():
+        from benchmarks import app
+        from benchmarks.evaluate import Request, find_maps
+        from benchmarks.evaluate import evaluate as evaluate_category
+        from benchmarks.report.terminal import run_in_words
+
+        app.configure_logging()
+        request = Request(root, dataset, results, seed, threshold, overrides)
+        with hydra_raises():
+            for folder in find_maps(maps, method):
+                click.echo(run_in_words(evaluate_category(folder, request)))
+        click.echo(f"Tables: defectbench report --results {results}")

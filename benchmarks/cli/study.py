@@ -1,0 +1,30 @@
+"""`defectbench study`: what the choices that the paper leaves open do to the numbers."""
+
+from pathlib import Path
+
+import click
+
+from benchmarks.cli.errors import told_to_the_user
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.group()
+def study() -> None:
+    """Study stored scores: what would another minimum area have given? Nothing is run again."""
+
+
+@study.command()
+@click.option("--results", type=FOLDER, default=Path("results"), show_default=True, help="Folder that holds runs/.")
+@click.option("--out", type=FOLDER, help="Where to write.  [default: RESULTS/study/area]")
+def area(results: Path, out: Path | None) -> None:
+    """Table 2 at every minimum defect area, for other threshold estimators, and with fewer held-out images.
+
+    Says for each method and category which area comes closest to the paper's pair and whether any reaches it, whether one area
+    explains all methods of a category, and how the ranks of the methods change. Writes CSV files, a page and a summary.
+    """
+    with told_to_the_user():
+        from benchmarks.report.terminal import console
+        from benchmarks.study.build import build, show
+
+        show(build(results, out or results / "study" / "area"), console())

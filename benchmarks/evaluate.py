@@ -1,0 +1,226 @@
+"""Maps that another program made, through our protocol and metrics, to records beside those of our own runs."""
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks import app, provenance
+from benchmarks.data.fingerprint import fingerprint, hash_of
+from benchmarks.data.images import size_of
+from benchmarks.data.index import Category, ImageFile, read_category
+from benchmarks.errors import UserError
+from benchmarks.files import write_text
+from benchmarks.map_files import VALIDATION, map_path, read_map
+from benchmarks.measure import result_of
+from benchmarks.score import Scores
+from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
+from benchmarks.store.record import Cell, Record
+from benchmarks.store.runs import RECORD, SCORES, RunStore
+
+log = logging.getLogger(__name__)
+
+BUDGET = "external"  # nothing is known of what was spent
+
+
+@dataclass(frozen=True)
+class MapFolder:
+    """The maps of one method for one category."""
+
+    method: str
+    category: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    root: Path
+    """Dataset: the folder that holds the categories, with their images and masks."""
+    dataset: str
+    results: Path
+    seed: int
+    threshold: float | None
+    """None: from the validation maps, by the protocol."""
+    overrides: tuple[str, ...]
+    """Of `protocol` and `category`, as `defectbench run` takes them."""
+
+
+def find_maps(folder: Path, method: str | None) -> list[MapFolder]:
+    """The categories' folders below `folder`: `<category>/test` or, one level down, `<method>/<category>/test`.
+
+    Args:
+        method: its name in the tables; None takes the name of its folder.
+
+    Raises:
+        UserError: there are none, or several methods for one name.
+    """
+    if not folder.is_dir():
+        raise UserError(f"No folder {folder}. Give the folder that holds the maps.")
+    for pattern in ("*/test", "*/*/test"):
+        found = sorted(path.parent for path in folder.glob(pattern) if path.is_dir())
+        if not found:
+            continue
+        names = {path.parent.resolve().name for path in found}
+        if method is not None and len(names) > 1:
+            raise UserError(f"{folder} holds the maps of {', '.join(sorted(names))}: which one is --method {method}?")
+        return [MapFolder(method or path.parent.resolve().name, path.name, path) for path in found]
+    raise UserError(
+        f"{folder} holds no maps: they belong in <category>/test/<type>/NNN.tiff or <method>/<category>/test/<type>/NNN.tiff."
+    )
+
+
+def evaluate(maps: MapFolder, request: Request) -> Record:
+    """Score the maps of one category and keep the record.
+
+    Raises:
+        UserError: a map is missing, or cannot be used; no validation maps and no threshold; the store holds a run of ours there.
+    """
+    config = _config(maps.category, request)
+    category = _category(maps, request.root)
+    test = _test_files(maps.path, category)
+    validation = _validation_files(maps.path, category) if request.threshold is None else {}
+    cell = Cell(maps.method, maps.category, request.seed)
+    store = RunStore(request.results)
+    start = time.perf_counter()
+    with store.claim(cell):
+        _refuse_to_replace_ours(store, cell)
+        log.info("evaluating: %s, %d test maps in %s", cell, len(test), maps.path)
+        record = _record(maps, request, config, category)
+        with store.writing(cell) as folder:
+            write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+            scores = _scores(config, category, validation, test, request.threshold)
+            facts: dict[str, str | int | float] = {
+                "maps_from": str(maps.path),
+                "maps_hash": _hash([*validation, *test]),
+                "threshold_from": "validation" if request.threshold is None else "given",
+            }
+            result = result_of(scores, folder, facts)
+            scores.table().to_csv(folder / SCORES, index=False)
+            record = replace(record, status="finished", result=result, seconds=time.perf_counter() - start)
+            write_text(folder / RECORD, record.to_json())
+    return record
+
+
+def _refuse_to_replace_ours(store: RunStore, cell: Cell) -> None:
+    found = store.find(cell)
+    if found is not None and found.budget != BUDGET:
+        raise UserError(
+            f"{store.folder(cell)} holds a run of the benchmark itself (budget {found.budget}), which stays: give --method NAME "
+            "or --results DIR."
+        )
+
+
+def _scores(
+    config: DictConfig,
+    category: Category,
+    validation: dict[Path, ImageFile],
+    test: dict[Path, ImageFile],
+    threshold: float | None,
+) -> Scores:
+    """The main line of a run (`measure`), with maps that are read instead of made."""
+    scores = Scores(category, config.protocol, given_threshold=threshold)
+    for path, image in validation.items():
+        scores.add_validation(image, read_map(path, size_of(image.path)).own_HW)
+    scores.start_test()
+    for path, image in test.items():
+        stored = read_map(path, size_of(image.path))
+        scores.add_test(image, stored.own_HW, stored.at_image_size_HW)
+    return scores
+
+
+def _config(category: str, request: Request) -> DictConfig:
+    """Protocol and category as `defectbench run` would have them."""
+    if request.threshold is not None and not math.isfinite(request.threshold):
+        raise UserError(f"--threshold {request.threshold} is not a number that scores can be compared with.")
+    app.register_resolvers()
+    app.register_own_categories([f"category={category}"])
+    with initialize_config_dir(str(app.CONF), version_base="1.3"):
+        config = compose("config", [f"category={category}", *request.overrides])
+    return OmegaConf.masked_copy(config, ["protocol", "category"])
+
+
+def _category(maps: MapFolder, root: Path) -> Category:
+    try:
+        return read_category(root, maps.category)
+    except UserError as error:
+        raise UserError(f"{maps.path} has no images to go with: {error}") from error
+
+
+def _test_files(folder: Path, category: Category) -> dict[Path, ImageFile]:
+    """The map of each test image, in their order; every image has one, every map belongs to one."""
+    files = {folder / map_path(image): image for image in category.test}
+    for path, image in files.items():
+        if not path.is_file():
+            raise UserError(f"{path} is missing, the map of {image.path}: every test image needs one.")
+    for path in _tiffs(folder / "test"):
+        if path not in files:
+            raise UserError(f"{path} is the map of no test image. Remove it, or give the dataset that it belongs to.")
+    return files
+
+
+def _validation_files(folder: Path, category: Category) -> dict[Path, ImageFile]:
+    """The maps of held-out good images."""
+    known = {folder / map_path(image): image for image in category.train}
+    found = list(_tiffs(folder / VALIDATION))
+    if not found:
+        raise UserError(
+            f"{folder / VALIDATION} holds no maps, and the protocol takes its threshold from good training images that the method "
+            "was not fitted to. Write their maps there, or give --threshold."
+        )
+    for path in found:
+        if path not in known:
+            raise UserError(
+                f"{path} is the map of no good training image: {category.root / 'train' / 'good'} has no '{path.stem}'."
+            )
+    return {path: known[path] for path in found}
+
+
+def _tiffs(folder: Path) -> Iterator[Path]:
+    return iter(sorted(path for path in folder.rglob("*.tiff") if not path.name.startswith(".")))
+
+
+def _record(maps: MapFolder, request: Request, config: DictConfig, category: Category) -> Record:
+    """The record before anything was measured."""
+    settings = OmegaConf.to_container(config, resolve=True)
+    deciding = {**settings, "threshold": request.threshold, "seed": request.seed}  # type: ignore[dict-item]
+    identity = Identity(
+        config=deciding,
+        train_data="",  # what the other program was fitted to is not known
+        code=code_fingerprint([__name__]),
+        versions=provenance.versions(),
+    )
+    return Record(
+        method=maps.method,
+        category=maps.category,
+        kind=config.category.kind,
+        seed=request.seed,
+        dataset=request.dataset,
+        budget=BUDGET,
+        status="failed",
+        identity=asdict(identity),
+        test_data=fingerprint(category.test, None),
+        revision=provenance.revision(PROJECT),
+        device=BUDGET,
+        visible_gpus="",
+        threads=1,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        overrides=request.overrides,
+    )
+
+
+def _hash(paths: Sequence[Path]) -> str:
+    """Of the contents of all maps, in their order."""
+    total = blake2b(digest_size=16)
+    for path in paths:
+        total.update(hash_of(path).encode())
+    return total.hexdigest()

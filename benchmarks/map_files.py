@@ -1,0 +1,81 @@
+"""Anomaly maps as files, in the layout that MVTec's official evaluation program reads.
+
+    <method>/<category>/test/<type>/NNN.tiff      32-bit float, at the image's own size
+    <method>/<category>/validation/NNN.tiff       of the held-out good images, NNN as in train/good
+
+Image scores are made from the method's own map, pixel metrics from the map at the image's size. Where these differ the own map is
+the file's second page, marked as such: `tifffile.imread`, which the official program uses, returns the first one alone.
+"""
+
+import struct
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from benchmarks.data.index import ImageFile
+from benchmarks.errors import UserError
+
+OWN_SIZE = "anomaly map at the method's own size"
+VALIDATION = "validation"
+
+
+class StoredMap(NamedTuple):
+    """One image's map at the image's size, and as the method made it (the same array if that is its size)."""
+
+    at_image_size_HW: NDArray[np.float32]
+    own_HW: NDArray[np.float32]
+
+
+def map_path(image: ImageFile) -> PurePosixPath:
+    """The place of an image's map below the folder of its category."""
+    name = PurePosixPath(image.name)
+    folder = PurePosixPath(VALIDATION) if name.parts[0] == "train" else name.parent
+    return folder / f"{name.stem}.tiff"
+
+
+def write_map(path: Path, stored: StoredMap) -> None:
+    """Write one map, in one or two pages."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tifffile.TiffWriter(path) as file:
+        file.write(stored.at_image_size_HW, photometric="minisblack", metadata=None)
+        if stored.own_HW.shape != stored.at_image_size_HW.shape:
+            file.write(stored.own_HW, photometric="minisblack", metadata=None, description=OWN_SIZE)
+
+
+def read_map(path: Path, size: tuple[int, int]) -> StoredMap:
+    """Read the map of an image of the given height and width, whoever wrote it.
+
+    Raises:
+        UserError: the file cannot be read, or is not one finite floating-point map of that size.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            first_HW = file.pages[0].asarray()
+            has_own = len(file.pages) > 1 and file.pages[1].aspage().description == OWN_SIZE
+            own_HW = file.pages[1].asarray() if has_own else first_HW
+    except (OSError, ValueError, LookupError, TypeError, struct.error) as error:
+        raise UserError(f"Cannot read {path} as a TIFF ({error}). Write the map anew.") from error
+    if first_HW.shape != size:
+        found = " x ".join(str(length) for length in first_HW.shape[::-1])
+        raise UserError(
+            f"{path} has {found} pixels, its image {size[1]} x {size[0]}. Write one map of the image's size, resized bilinearly."
+        )
+    return StoredMap(_checked(path, first_HW), _checked(path, own_HW))
+
+
+def _checked(path: Path, map_HW: NDArray[np.generic]) -> NDArray[np.float32]:
+    if not np.issubdtype(map_HW.dtype, np.floating):
+        raise UserError(
+            f"{path} holds {map_HW.dtype} values. Write the raw scores as 32-bit float: rounding them makes equals of what differs."
+        )
+    with np.errstate(over="ignore"):
+        raw_HW = map_HW.astype(np.float32, copy=False)
+    if not np.isfinite(raw_HW).all():
+        raise UserError(
+            f"{path} has {np.count_nonzero(~np.isfinite(raw_HW))} values that are NaN, infinite or beyond 32 bits. Every pixel "
+            "needs a score; one that cannot be judged gets the lowest."
+        )
+    return raw_HW

@@ -1,0 +1,185 @@
+"""What the page and the figures show of one cell of a table: its row, its runs, and what lies beside their records."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.errors import UserError
+from benchmarks.protocol.decision import threshold
+from benchmarks.store.columns import rows_of
+from benchmarks.store.record import Record, Result
+from benchmarks.store.runs import SCORES, RunStore
+
+AREA_COLUMN = "score_"  # of scores.csv: `score_0.001` holds score_A for A = 0.1 % of the image
+LOSSES = Path("logs") / "metrics.csv"
+PRO_CURVE = "pro_curve.csv"
+SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in the leaderboard's columns
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run and what lies beside its record."""
+
+    record: Record
+    folder: Path
+    scores: pd.DataFrame | None
+    """`scores.csv`; None where the folder holds nothing but the record."""
+    losses: pd.DataFrame | None
+    """`logs/metrics.csv`, one row for each epoch; None for methods that are not trained by gradients."""
+    pro_curve: pd.DataFrame | None
+    """`pro_curve.csv`: false_positive_rate, region_overlap; None without masks."""
+
+    @property
+    def result(self) -> Result:
+        assert self.record.result is not None
+        return self.record.result
+
+    @cached_property
+    def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(score_A at the run's minimum area, defective) of its test images."""
+        assert self.scores is not None
+        test = self.scores[self.scores["split"] == "test"]
+        return test[deciding_column(self.record)].to_numpy(float), test["defective"].to_numpy(bool)
+
+    @property
+    def has_areas(self) -> bool:
+        """Whether the threshold can be found anew: there are scores for several areas, those of validation images too."""
+        return (
+            self.scores is not None
+            and sum(name.startswith(AREA_COLUMN) for name in self.scores.columns) > 1
+            and bool((self.scores["split"] == "validation").any())
+        )
+
+    @cached_property
+    def over_area(self) -> "OverArea":
+        """Its accuracies over the minimum area, the threshold found anew for each."""
+        assert self.scores is not None
+        columns = [name for name in self.scores.columns if name.startswith(AREA_COLUMN)]
+        scores_NA = self.scores[columns].to_numpy(float)
+        is_test = (self.scores["split"] == "test").to_numpy()
+        defective = self.scores["defective"].to_numpy(bool)[is_test]
+        threshold_A = [threshold(scores_N) for scores_N in scores_NA[~is_test].T]
+        right_NA = (scores_NA[is_test] > threshold_A) == defective[:, None]
+        area_A = np.array([float(name.removeprefix(AREA_COLUMN)) for name in columns])
+        order = np.argsort(area_A)
+        sides = {"good": right_NA[~defective], "defective": right_NA[defective]}
+        return OverArea(area_A[order], {side: part.mean(axis=0)[order] for side, part in sides.items() if len(part)})
+
+
+@dataclass(frozen=True)
+class OverArea:
+    """Accuracies over the minimum defect area."""
+
+    area_A: NDArray[np.float64]
+    """Shares of the image, increasing."""
+    accuracy_A: dict[str, NDArray[np.float64]]
+    """By side; a side without test images is left out."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one category: all its seeds."""
+
+    method: str
+    category: str
+    row: dict[str, Any] | None
+    """Its row of the leaderboard; None if every run failed."""
+    runs: tuple[Run, ...]
+    failed: tuple[Record, ...]
+
+    @property
+    def scored(self) -> list[Run]:
+        """The runs whose scores are at hand."""
+        return [run for run in self.runs if run.scores is not None]
+
+    def total(self, side: str) -> int:
+        """Number of good or of defective test images."""
+        share = getattr(self.runs[0].result, side) if self.runs else None
+        return share.total if share else 0
+
+    def accuracy(self, side: str) -> float | None:
+        return self._value(f"{SIDES[side]}_accuracy")
+
+    def published(self, side: str) -> float | None:
+        """The paper's value; None for other datasets and methods."""
+        return self._value(f"paper_{SIDES[side]}")
+
+    @cached_property
+    def over_area(self) -> OverArea:
+        """Means over the seeds, which share the grid of areas."""
+        curves = [run.over_area for run in self.scored]
+        sides = curves[0].accuracy_A
+        return OverArea(
+            curves[0].area_A, {side: np.mean([c.accuracy_A[side] for c in curves], axis=0) for side in sides}
+        )
+
+    def _value(self, column: str) -> float | None:
+        value = None if self.row is None else self.row.get(column)
+        return None if value is None or pd.isna(value) else float(value)
+
+
+def cells_of(records: Iterable[Record], rows: pd.DataFrame, store: RunStore) -> dict[tuple[str, str], Cell]:
+    """The cells of one dataset and budget, by method and category.
+
+    Args:
+        records: finished and failed runs of that dataset and budget.
+        rows: their rows of the leaderboard.
+
+    Raises:
+        UserError: a run's scores or losses cannot be read.
+    """
+    of_cell: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.seed):
+        of_cell.setdefault((record.method, record.category), []).append(record)
+    row_of = {(row["method"], row["category"]): row for row in rows_of(rows)}
+    return {key: _cell(key, row_of.get(key), found, store) for key, found in of_cell.items()}
+
+
+def _cell(key: tuple[str, str], row: dict[str, Any] | None, records: list[Record], store: RunStore) -> Cell:
+    finished = [record for record in records if record.result is not None]
+    failed = [record for record in records if record.result is None]
+    return Cell(*key, row, tuple(_run(record, store) for record in finished), tuple(failed))
+
+
+def _run(record: Record, store: RunStore) -> Run:
+    folder = store.folder(record.cell)
+    scores = _read(folder / SCORES, {"path", "split", "defective", deciding_column(record)})
+    losses = _read(folder / LOSSES, {"epoch"})
+    pro_curve = _read(folder / PRO_CURVE, {"false_positive_rate", "region_overlap"})
+    return Run(record, folder, scores, None if losses is None or losses.empty else _by_epoch(losses), pro_curve)
+
+
+def deciding_column(record: Record) -> str:
+    """The column of `scores.csv` that the decision is made of; samples without maps have a single one."""
+    assert record.result is not None
+    area = record.result.minimum_area
+    return "score" if area is None else f"{AREA_COLUMN}{area:g}"
+
+
+def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
+    """A table whose numbers are read as they were written: a score may equal the threshold. None if there is no such file."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return None
+    remedy = "Run its cell again with force=true."
+    try:
+        table = pd.read_csv(path, dtype=str)
+        if not needed <= set(table.columns):
+            missing = ", ".join(sorted(needed - set(table.columns)))
+            raise UserError(f"{path} has no column {missing}. {remedy}")
+        words = {"path", "split", "defect_type", "defective"}
+        table = table.astype({name: float for name in table.columns if name not in words})
+    except (OSError, ValueError) as error:
+        raise UserError(f"Cannot read {path} ({error}). {remedy}") from error
+    return table.assign(defective=table["defective"] == "True") if "defective" in table else table
+
+
+def _by_epoch(table: pd.DataFrame) -> pd.DataFrame | None:
+    """Losses by epoch; the logger may spread an epoch's values over several rows."""
+    losses = table.drop(columns=["step"], errors="ignore").groupby("epoch").mean().dropna(axis="columns", how="all")
+    return losses if len(losses.columns) else None

@@ -1,0 +1,238 @@
+"""`defectbench compare`: two results folders side by side: which cells changed, by how much, and beyond chance."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.errors import UserError
+from benchmarks.protocol.paired import holm, sign_test
+from benchmarks.report.build import read_records
+from benchmarks.report.formats import signed
+from benchmarks.store.columns import rows_of
+from benchmarks.store.identity import differences
+from benchmarks.store.leaderboard import leaderboard
+from benchmarks.store.record import Record
+from benchmarks.store.runs import SCORES, RunStore
+from benchmarks.store.scores import Decisions, decisions
+
+LEVEL = 0.05
+MOST_SETTINGS = 10  # named on the terminal
+KEY = ["dataset", "budget", "method", "category"]
+SIDES = {"normal": "good", "anomalous": "defective"}
+PAIRED, INTERVALS = "paired", "intervals"
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two folders have in common, and what not."""
+
+    changes: pd.DataFrame
+    """A row for each common cell and side: KEY, images, before, after, difference, test, better, worse, p, p_holm, beyond."""
+    only_before: list[str]
+    only_after: list[str]
+    broken: list[str]
+    """Cells that finished before and failed after."""
+    settings: dict[str, int]
+    """What decides numbers and differs (configuration, data, code, versions), and in how many common cells."""
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether any change is beyond chance, or a cell has broken."""
+        return bool(self.changes["beyond"].any()) or bool(self.broken)
+
+
+def compare(before: Path, after: Path) -> Comparison:
+    """Compare the runs of two results folders, cell by cell.
+
+    Where both have the same test images and common seeds with their `scores.csv`, the exact paired test over images
+    (`protocol.paired.sign_test`) decides, at 5 % after Holm's correction over all cells and sides; elsewhere a change is beyond
+    chance if the two 95 % intervals (Wilson) do not overlap.
+
+    Raises:
+        UserError: a folder cannot be understood, or they have no cell in common.
+    """
+    sides = [_Side.read(folder) for folder in (before, after)]
+    first, second = sides
+    common = sorted(first.rows.keys() & second.rows.keys())
+    if not common:
+        raise UserError(
+            f"{before} and {after} have no finished cell in common (same dataset, budget, method and category)."
+        )
+    rows = [row for key in common for row in _cell(key, first, second)]
+    changes = pd.DataFrame(rows, columns=[*KEY, "images", "before", "after", "difference", *_TESTED])
+    paired = changes["test"] == PAIRED
+    changes["p_holm"] = np.nan
+    if paired.any():
+        changes.loc[paired, "p_holm"] = holm(changes.loc[paired, "p"].tolist())
+        changes.loc[paired, "beyond"] = changes.loc[paired, "p_holm"] < LEVEL
+    changes["beyond"] = changes["beyond"].astype(bool)
+    broken = sorted(key for key in first.rows.keys() - second.rows.keys() if key in second.runs)
+    return Comparison(
+        changes,
+        [_name(key) for key in sorted(first.rows.keys() - second.rows.keys() - set(broken))],
+        [_name(key) for key in sorted(second.rows.keys() - first.rows.keys())],
+        [_name(key) for key in broken],
+        _settings(common, first, second),
+    )
+
+
+_TESTED = ["test", "better", "worse", "p", "beyond"]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One results folder."""
+
+    store: RunStore
+    rows: dict[Key, dict[str, Any]]
+    runs: dict[Key, list[Record]]
+    """Finished and failed ones."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "_Side":
+        records = read_records(folder)
+        rows = leaderboard(records)
+        if rows.empty:
+            raise UserError(f"No finished run in {folder / 'runs'}.")
+        runs = {key: list(group) for key, group in groupby(sorted(records, key=_key), _key)}
+        return cls(RunStore(folder), {_row_key(row): row for row in rows_of(rows)}, runs)
+
+    def finished(self, key: Key) -> dict[int, Record]:
+        """Records by seed, those whose scores are there."""
+        return {
+            record.seed: record
+            for record in self.runs[key]
+            if record.result is not None and (self.store.folder(record.cell) / SCORES).is_file()
+        }
+
+
+def _key(record: Record) -> Key:
+    return record.dataset, record.budget, record.method, record.category
+
+
+def _row_key(row: dict[str, Any]) -> Key:
+    return row["dataset"], row["budget"], row["method"], row["category"]
+
+
+def _name(key: Key) -> str:
+    dataset, budget, method, category = key
+    return f"{method} / {category} ({dataset}, budget {budget})"
+
+
+def _cell(key: Key, first: _Side, second: _Side) -> Iterator[dict[str, Any]]:
+    """Good and defective images of one cell."""
+    old, new = first.rows[key], second.rows[key]
+    shared = _same_images(key, first, second)
+    for side, images in SIDES.items():
+        before, after = old[f"{side}_accuracy"], new[f"{side}_accuracy"]
+        if pd.isna(before) or pd.isna(after):
+            continue
+        row = {**dict(zip(KEY, key, strict=True)), "images": images, "before": before, "after": after}
+        tested = _by_intervals(old, new, side) if shared is None else _by_images(*shared, images == "defective")
+        yield row | {"difference": after - before} | tested
+
+
+def _settings(common: Sequence[Key], first: _Side, second: _Side) -> dict[str, int]:
+    """Differing settings by their dotted names, those of most cells first."""
+    counts: Counter[str] = Counter()
+    for key in common:
+        new = {record.seed: record.identity for record in second.runs[key]}
+        pairs = [(record.identity, new[record.seed]) for record in first.runs[key] if record.seed in new]
+        counts.update({change for before, after in pairs for change in differences(before, after)})
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _same_images(key: Key, first: _Side, second: _Side) -> tuple[Sequence[Decisions], Sequence[Decisions]] | None:
+    """Decisions of the common seeds in both folders; None unless all are of the same test images."""
+    old, new = first.finished(key), second.finished(key)
+    seeds = sorted(old.keys() & new.keys())
+    if not seeds or old[seeds[0]].test_data != new[seeds[0]].test_data:
+        return None
+    before = [decisions(first.store, old[seed]) for seed in seeds]
+    after = [decisions(second.store, new[seed]) for seed in seeds]
+    same = all(np.array_equal(before[0].images_N, other.images_N) for other in [*before, *after])
+    return (before, after) if same else None
+
+
+def _by_images(before: Sequence[Decisions], after: Sequence[Decisions], defective: bool) -> dict[str, Any]:
+    chosen_N = before[0].defective_N == defective
+    result = sign_test(_right(before)[:, chosen_N], _right(after)[:, chosen_N])
+    return {"test": PAIRED, "better": result.better, "worse": result.worse, "p": result.p, "beyond": False}
+
+
+def _right(seeds: Sequence[Decisions]) -> NDArray[np.bool_]:
+    return np.stack([seed.right_N for seed in seeds])
+
+
+def _by_intervals(old: dict[str, Any], new: dict[str, Any], side: str) -> dict[str, Any]:
+    apart = old[f"{side}_high"] < new[f"{side}_low"] or new[f"{side}_high"] < old[f"{side}_low"]
+    return {"test": INTERVALS, "better": None, "worse": None, "p": None, "beyond": apart}
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Print the cells that changed and, in words, the rest."""
+    changes = comparison.changes
+    changed = changes[
+        (changes["difference"].abs() > 1e-12) | changes["beyond"] | (changes[["better", "worse"]].sum(axis=1) > 0)
+    ]
+    if len(changed):
+        console.print(_table(changed))
+    cells, paired = len(changes[KEY].drop_duplicates()), int((changes["test"] == PAIRED).sum())
+    console.print(
+        f"{cells} cells in common, {len(changed)} of {len(changes)} shares changed, {int(changes['beyond'].sum())} beyond chance "
+        f"({paired} tested image by image, {len(changes) - paired} by intervals)."
+    )
+    for words, names in (
+        ("Finished before, failed after", comparison.broken),
+        ("Only before", comparison.only_before),
+        ("Only after", comparison.only_after),
+    ):
+        if names:
+            console.print(f"{words}: {', '.join(names)}.", markup=False)
+    if comparison.settings:
+        shown = [f"{change} ({count} cells)" for change, count in comparison.settings.items()]
+        more = f"; and {len(shown) - MOST_SETTINGS} more" if len(shown) > MOST_SETTINGS else ""
+        console.print(f"Settings that differ: {'; '.join(shown[:MOST_SETTINGS])}{more}.", markup=False)
+
+
+def _table(changes: pd.DataFrame) -> Table:
+    shown = Table()
+    for name in (
+        "method",
+        "category",
+        "images",
+        "before",
+        "after",
+        "difference",
+        "better, worse images",
+        "p (Holm)",
+        "",
+    ):
+        shown.add_column(name, justify="left" if name in {"method", "category", "images", ""} else "right")
+    several = len(changes[["dataset", "budget"]].drop_duplicates()) > 1
+    for row in rows_of(changes):
+        place = f" ({row['dataset']}, {row['budget']})" if several else ""
+        counts = "-" if row["test"] == INTERVALS else f"{int(row['better'])}, {int(row['worse'])}"
+        p = "intervals" if row["test"] == INTERVALS else f"{row['p_holm']:.3g}"
+        shown.add_row(
+            row["method"] + place,
+            row["category"],
+            row["images"],
+            f"{row['before']:.3f}",
+            f"{row['after']:.3f}",
+            signed(row["difference"]),
+            counts,
+            p,
+            "beyond chance" if row["beyond"] else "",
+        )
+    return shown

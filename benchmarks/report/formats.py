@@ -1,0 +1,164 @@
+"""A table as text: Markdown, LaTeX, HTML, and cells for the terminal."""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.report.tables import MEAN, Entry, Mean, PaperTable, Show, Value
+
+ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "-"}
+NO_NUMBER = "no number"  # it ran, and has no such metric or no such images
+MINUS = "\N{MINUS SIGN}"
+
+
+def beside(value: Value, show: Show) -> str:
+    """What stands after our number, with a space before it: ` [0.76, 0.99]`, ` [19, 18 of 20]`, ` ±0.02`, or nothing."""
+    if show == "interval" and value.low is not None and value.high is not None:
+        return f" [{value.low:.2f}, {value.high:.2f}]"
+    if show == "counts" and value.counts:
+        return f" [{value.counts.replace(' ', ', ')} of {value.total}]"
+    if show == "std" and value.std is not None:
+        return f" ±{value.std:.2f}"
+    return ""
+
+
+def signed(value: float | None) -> str:
+    """`+0.25`, `−0.03` or `±0.00`; empty for None."""
+    if value is None:
+        return ""
+    text = f"{value:+.2f}"
+    return "±0.00" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def papers(value: Value) -> str:
+    """The paper's number and the difference, with a leading space: ` (0.70, +0.25)`; empty without the paper's."""
+    return "" if value.paper is None else f" ({value.paper:.2f}, {signed(value.difference)})"
+
+
+def markdown(table: PaperTable) -> str:
+    """Caption and a pipe table."""
+    lines = []
+    for kind, category, side, entries in _sides(table):
+        texts = [_markdown_cell(value, entry, table.show) for value, entry in entries]
+        lines.append([kind if side == 0 else "", category if side == 0 else "", table.layout.sides[side], *texts])
+    for side, name in enumerate(table.layout.sides):
+        lines.append(["", MEAN if side == 0 else "", name, *(_mean_text(mean, side) for mean in table.means)])
+    lines.append(["", "", "categories", *(str(mean.categories) for mean in table.means)])
+    headings = ["kind", "category", "row", *(heading.method + heading.mark for heading in table.headings)]
+    return (
+        f"{table.caption}\n\n{pd.DataFrame(lines, columns=headings).to_markdown(index=False, disable_numparse=True)}\n"
+    )
+
+
+def terminal(table: PaperTable, width: int) -> tuple[Table, bool]:
+    """The table for a terminal, and whether it had to be narrowed to our and the paper's numbers to fit."""
+    wide = _terminal(table, partial(_plain, show=table.show))
+    if Measurement.get(Console(width=10_000), Console().options.update(width=10_000), wide).maximum <= width:
+        return wide, False
+    return _terminal(table, _narrow), True
+
+
+def html(table: PaperTable) -> str:
+    """One file that opens by itself; what it holds between its `table` tags can be pasted elsewhere."""
+    return str(_environment(autoescape=True).get_template("table.html.j2").render(table=table, **_helpers()))
+
+
+def latex(table: PaperTable) -> str:
+    """One file that compiles as it is (booktabs, graphicx, geometry: all in the LaTeX base and recommended collections)."""
+    environment = _environment(
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+    )
+    environment.filters["tex"] = tex
+    return str(environment.get_template("table.tex.j2").render(table=table, **_helpers()))
+
+
+def tex(text: str) -> str:
+    """Text with LaTeX's special characters escaped; what no Latin font has is named by its code point."""
+    special = {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        MINUS: "$-$",
+        "±": r"$\pm$",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+    escaped = re.sub("|".join(map(re.escape, special)), lambda found: special[found.group()], text)
+    return re.sub(r"[^\x00-\xff]", lambda found: f"[U+{ord(found.group()):04X}]", escaped)
+
+
+def _environment(**settings: Any) -> Any:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("benchmarks.report"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **settings,
+    )
+
+
+def _helpers() -> dict[str, Any]:
+    return {"beside": beside, "signed": signed, "absent": ABSENT, "no_number": NO_NUMBER, "mean": MEAN}
+
+
+def _sides(table: PaperTable) -> Iterator[tuple[str, str, int, list[tuple[Value | None, Entry]]]]:
+    for line in table.lines:
+        for side in (0, 1):
+            yield line.kind, line.category, side, [(entry.values[side], entry) for entry in line.entries]
+
+
+def _plain(value: Value | None, entry: Entry, show: Show) -> str:
+    if value is None:
+        return ABSENT.get(entry.status, NO_NUMBER)
+    return f"{value.ours:.2f}{beside(value, show)}{papers(value)}"
+
+
+def _markdown_cell(value: Value | None, entry: Entry, show: Show) -> str:
+    if value is None or not entry.best:
+        return _plain(value, entry, show)
+    return f"**{value.ours:.2f}**{beside(value, show)}{papers(value)}"
+
+
+def _mean_text(mean: Mean, side: int) -> str:
+    value = mean.values[side]
+    return "" if value is None else f"{value.ours:.2f}{papers(value)}"
+
+
+def _narrow(value: Value | None, entry: Entry) -> str:
+    """`0.95 (0.70)`."""
+    if value is None or value.paper is None:
+        return _plain(value, entry, "none")
+    return f"{value.ours:.2f} ({value.paper:.2f})"
+
+
+def _terminal(table: PaperTable, cell: Callable[[Value | None, Entry], str]) -> Table:
+    shown = Table()
+    shown.add_column("category")
+    shown.add_column("row")
+    for heading in table.headings:
+        shown.add_column(heading.method + heading.mark, justify="right", overflow="fold")
+    for _, category, side, entries in _sides(table):
+        texts = [Text(cell(*pair), style="bold" if pair[1].best else "") for pair in entries]
+        shown.add_row(category if side == 0 else "", table.layout.sides[side], *texts, end_section=side == 1)
+    for side, name in enumerate(table.layout.sides):
+        means = [Entry("done", mean.values) for mean in table.means]
+        texts = [Text("" if mean.values[side] is None else cell(mean.values[side], mean)) for mean in means]
+        shown.add_row(MEAN if side == 0 else "", name, *texts)
+    shown.add_row("", "categories", *(str(mean.categories) for mean in table.means))
+    return shown

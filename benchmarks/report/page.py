@@ -1,0 +1,441 @@
+"""`report.html`: the tables, and for each cell its plots, pictures and provenance, in one file that needs no network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.files import write_text
+from benchmarks.report.build import Report, Section
+from benchmarks.report.cells import Cell, Run, cells_of
+from benchmarks.report.formats import NO_NUMBER, beside, signed
+from benchmarks.report.pairs import TITLE
+from benchmarks.report.pictures import Picture, pictures, run_with_maps
+from benchmarks.report.plots import PLOTS, style, svg, write_paper_figures
+from benchmarks.report.tables import Entry, Heading, Mean, PaperTable, Value
+from benchmarks.report.tables import Line as TableLine
+from benchmarks.store.columns import COLUMNS, rows_of
+from benchmarks.store.record import Record
+from benchmarks.store.runs import RunStore
+
+PAGE = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "does not apply"}
+STEPS = (0.15, 0.30)  # differences to the paper from which the colour deepens
+SLIGHT = 0.05  # where there is no interval, a difference below this has the palest colour
+NUMBERS = {
+    "normal_accuracy": ("good", "{:.3f}"),
+    "normal_std": ("± seeds", "{:.3f}"),
+    "anomalous_accuracy": ("defective", "{:.3f}"),
+    "anomalous_std": ("± seeds", "{:.3f}"),
+    "balanced_accuracy": ("balanced", "{:.3f}"),
+    "image_auroc": ("AUROC", "{:.3f}"),
+    "image_average_precision": ("AP", "{:.3f}"),
+    "false_alarms_per_good_image": ("false alarms", "{:.2f}"),
+    "region_overlap": ("overlap", "{:.3f}"),
+    "pixel_auroc": ("pixel AUROC", "{:.3f}"),
+    "aupro": ("AU-PRO", "{:.3f}"),
+    "fit_seconds": ("fit, s", "{:.1f}"),
+    "ms_per_image": ("ms/image", "{:.1f}"),
+    "peak_memory_mib": ("MiB", "{:.0f}"),
+    "device": ("device", "{}"),
+}
+"""Columns of the leaderboard that the table of all numbers shows: heading and form."""
+LICENCE_REASON = (
+    "Pictures are left out unless asked for: they show images of the dataset, and most licences, MVTec AD's among them, "
+    "do not allow to pass those on. For your own use, defectbench report --images embeds them, from runs with save_maps=true."
+)
+NO_MAPS_REASON = "No pictures: no seed of this cell kept its anomaly maps (save_maps=true)."
+WHERE_THINGS_LIE = ("data.root=", "data.cache_dir=", "results.dir=", "progress=")  # decide no number
+
+
+@dataclass(frozen=True)
+class Number:
+    """The upper or the lower number of a cell, as it is shown."""
+
+    side: str
+    value: Value
+    beside: str
+    inside: bool
+    """Whether the paper's number lies within our interval."""
+
+    @property
+    def mark(self) -> str:
+        """`+0.28`; after `≈` where the interval explains it."""
+        return ("≈" if self.inside else "") + signed(self.value.difference)
+
+    @property
+    def colour(self) -> str:
+        """The class that colours the difference to the paper; the palest for one that the interval explains."""
+        difference = self.value.difference
+        if difference is None or abs(difference) < 0.005:
+            return ""
+        slight = self.inside or (self.value.low is None and abs(difference) < SLIGHT)
+        step = 1 if slight else 2 + sum(abs(difference) >= step for step in STEPS)
+        return f"{'above' if difference > 0 else 'below'}-{step}"
+
+    @property
+    def words(self) -> str:
+        text = f"{self.side} {self.value.ours:.2f}{self.beside}"
+        return text if self.value.paper is None else f"{text}, paper {self.value.paper:.2f}, difference {self.mark}"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One cell of a table, as it is shown."""
+
+    key: str
+    title: str
+    status: str
+    """done, or a key of `ABSENT`."""
+    numbers: tuple[Number, ...] = ()
+    best: bool = False
+    note: str = ""
+    has_details: bool = True
+
+    @property
+    def absence(self) -> str:
+        """Why there is no number."""
+        return ABSENT.get(self.status, NO_NUMBER)
+
+    @property
+    def label(self) -> str:
+        """What a screen reader says."""
+        said = "; ".join(number.words for number in self.numbers) or self.absence
+        best = ["best of its category"] if self.best else []
+        return "; ".join([f"{self.title}: {said}", *best, *([self.note] if self.note else [])])
+
+    @property
+    def orders(self) -> dict[str, str]:
+        """By what the cell can be sorted."""
+        values = [number.value.ours for number in self.numbers]
+        differences = [number.value.difference for number in self.numbers if number.value.difference is not None]
+        orders = {f"row{place}": value for place, value in enumerate(values)} if len(values) == 2 else {}
+        orders |= {
+            name: sum(part) / len(part) for name, part in (("mean", values), ("difference", differences)) if part
+        }
+        return {name: f"{value:.6f}" for name, value in orders.items()}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One category of a table."""
+
+    category: str
+    kind: str
+    labels: tuple[str, str]
+    """What its upper and lower numbers are, with the number of images: `good 20`, `defective 63`."""
+    cells: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One of the paper's tables."""
+
+    key: str
+    table: PaperTable
+    rows: list[Row]
+    means: list[list[Number]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot or a picture with its title and its words."""
+
+    title: str
+    words: str
+    svg: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the dialog of a cell shows."""
+
+    shown: Shown
+    numbers: list[Number]
+    """Of all tables."""
+    cell: Cell
+    figures: list[Figure]
+    pictures: list[Figure]
+    no_pictures: str
+    config: str
+    provenance: dict[str, str]
+    errors: list[tuple[int, str, str]]
+    """Seed, message and traceback of each failed run."""
+
+    @property
+    def seeds(self) -> list[list[str]]:
+        """A row of text for each finished seed: seed, counts, AUROC, threshold, costs; a dash for what it does not have."""
+        return [_seed(run) for run in self.cell.runs]
+
+    def counts(self, side: str) -> str:
+        """`19, 20, 18 of 20 images`: one count for each seed; empty for what is not counted."""
+        shares = [share for run in self.cell.runs if (share := getattr(run.result, side, None))]
+        return f"{', '.join(str(share.correct) for share in shares)} of {shares[0].total} images" if shares else ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One dataset at one budget: its tables and cells."""
+
+    dataset: str
+    budget: str
+    verdict: str
+    matrices: list[Matrix]
+    columns: list[tuple[str, str, str, str]]
+    """Of the table of all numbers: column of the leaderboard, heading, form, meaning."""
+    numbers: list[tuple[Shown, dict[str, Any]]]
+    pairs: list[dict[str, Any]]
+    """Rows of `method_pairs`."""
+    details: list[Details]
+
+    @property
+    def key(self) -> str:
+        return f"{self.dataset}/{self.budget}"
+
+
+def write_page(
+    report: Report, store: RunStore, out: Path, images: bool = False, dataset_root: Path | None = None
+) -> list[Path]:
+    """Write `report.html`.
+
+    Args:
+        report: tables and leaderboard of the store's runs.
+        images: embed pictures of the dataset's images, where runs kept their maps.
+        dataset_root: the folder of the categories, if it is not the one that the runs used.
+
+    Raises:
+        UserError: what lies beside a record cannot be read, or pictures are wanted and their images are not found.
+    """
+    with style():
+        groups = [
+            _group(section, cells, rows, store, images, dataset_root) for section, cells, rows in _parts(report, store)
+        ]
+    write_text(out / PAGE, _template().render(groups=groups, steps=STEPS, slight=SLIGHT, pairs_title=TITLE))
+    return [out / PAGE]
+
+
+def write_figures(report: Report, store: RunStore, out: Path) -> list[Path]:
+    """Write the page's plots as `figures/<dataset>_<budget>/<method>_<category>_<plot>.png` and `.pdf`."""
+    written = []
+    with style():
+        for section, cells, _ in _parts(report, store):
+            table = section.tables[0]
+            folder = out / "figures" / f"{table.dataset}_{table.budget}"
+            for cell in cells.values():
+                for plot in PLOTS:
+                    if plot.is_possible(cell):
+                        stem = folder / f"{cell.method}_{cell.category}_{plot.name}"
+                        written += write_paper_figures(plot.figure(cell), stem)
+    return written
+
+
+def _parts(report: Report, store: RunStore) -> Iterable[tuple[Section, dict[tuple[str, str], Cell], pd.DataFrame]]:
+    """Each section with its cells and its rows of the leaderboard."""
+    records = store.records()
+    for section in report.sections:
+        dataset, budget = section.tables[0].dataset, section.tables[0].budget
+        rows = report.leaderboard
+        rows = rows[(rows["dataset"] == dataset) & (rows["budget"] == budget)]
+        here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
+        yield section, cells_of(here, rows, store), rows
+
+
+def _group(
+    section: Section,
+    cells: dict[tuple[str, str], Cell],
+    rows: pd.DataFrame,
+    store: RunStore,
+    images: bool,
+    dataset_root: Path | None,
+) -> Group:
+    matrices = [_matrix(table, cells) for table in section.tables]
+    shown = {cell.key: cell for row in matrices[0].rows for cell in row.cells if cell.has_details}
+    numbers: dict[str, list[Number]] = {}
+    for cell in (cell for matrix in matrices for row in matrix.rows for cell in row.cells):
+        numbers.setdefault(cell.key, []).extend(cell.numbers)
+    of_key = {_key(matrices[0].table, *place): cell for place, cell in cells.items()}
+    return Group(
+        matrices[0].table.dataset,
+        matrices[0].table.budget,
+        _verdict(rows),
+        matrices,
+        [
+            (name, heading, form, COLUMNS[name].meaning)
+            for name, (heading, form) in NUMBERS.items()
+            if rows[name].notna().any()
+        ],
+        [(shown[_key(matrices[0].table, row["method"], row["category"])], row) for row in rows_of(rows)],
+        rows_of(section.pairs),
+        [_details(one, numbers[key], of_key[key], store, images, dataset_root) for key, one in shown.items()],
+    )
+
+
+def _matrix(table: PaperTable, cells: dict[tuple[str, str], Cell]) -> Matrix:
+    rows = [
+        Row(
+            line.category,
+            line.kind,
+            _labels(table, line),
+            tuple(
+                _shown(table, heading, line.category, entry, cells.get((heading.method, line.category)))
+                for heading, entry in zip(table.headings, line.entries, strict=True)
+            ),
+        )
+        for line in table.lines
+    ]
+    return Matrix(
+        f"{table.layout.name}/{table.dataset}/{table.budget}", table, rows, [_mean(table, m) for m in table.means]
+    )
+
+
+def _labels(table: PaperTable, line: TableLine) -> tuple[str, str]:
+    totals = [
+        next((value.total for entry in line.entries if (value := entry.values[side]) and value.total), None)
+        for side in (0, 1)
+    ]
+    upper, lower = (
+        name if total is None else f"{name} {total}" for name, total in zip(table.layout.sides, totals, strict=True)
+    )
+    return upper, lower
+
+
+def _shown(table: PaperTable, heading: Heading, category: str, entry: Entry, cell: Cell | None) -> Shown:
+    row = cell.row if cell and cell.row else {}
+    numbers = tuple(
+        Number(side, value, beside(value, table.show), row.get(f"paper_{measure}_inside") is True)
+        for side, measure, value in zip(table.layout.sides, table.layout.measures, entry.values, strict=True)
+        if value is not None
+    )
+    status = entry.status if numbers or entry.status != "done" else "no_number"
+    failed = f"{len(cell.failed)} of {len(cell.failed) + len(cell.runs)} seeds failed" if cell and cell.failed else ""
+    return Shown(
+        _key(table, heading.method, category),
+        f"{heading.title} on {category}",
+        status,
+        numbers,
+        entry.best,
+        failed if status == "done" else "",
+        has_details=cell is not None,
+    )
+
+
+def _key(table: PaperTable, method: str, category: str) -> str:
+    return f"{table.dataset}/{table.budget}/{method}/{category}"
+
+
+def _mean(table: PaperTable, mean: Mean) -> list[Number]:
+    sides = zip(table.layout.sides, mean.values, strict=True)
+    return [Number(side, value, "", inside=False) for side, value in sides if value is not None]
+
+
+def _verdict(rows: pd.DataFrame) -> str:
+    """How the table stands to the paper, in two sentences; nothing for other datasets."""
+    compared = rows.dropna(subset=["paper_normal_inside", "paper_anomalous_inside"])
+    if compared.empty:
+        return ""
+    inside = int(compared[["paper_normal_inside", "paper_anomalous_inside"]].astype(bool).sum().sum())
+    good, defective = compared["difference_normal"].mean(), compared["difference_anomalous"].mean()
+    return (
+        f"The paper's value lies within our 95 % interval in {inside} of {2 * len(compared)} numbers. Mean difference to the "
+        f"paper: {signed(good)} for good images, {signed(defective)} for defective ones."
+    )
+
+
+def _details(
+    shown: Shown, numbers: list[Number], cell: Cell, store: RunStore, images: bool, dataset_root: Path | None
+) -> Details:
+    drawn = [
+        Figure(plot.title, plot.words(cell), svg=svg(plot.figure(cell), plot.name))
+        for plot in PLOTS
+        if plot.is_possible(cell)
+    ]
+    found, reason = _pictures(cell, images, dataset_root)
+    first = cell.runs[0].record if cell.runs else cell.failed[0]
+    return Details(
+        shown,
+        numbers,
+        cell,
+        drawn,
+        [Figure(picture.choice.title, picture.words, image=picture.data_uri()) for picture in found],
+        reason,
+        _config(first),
+        _provenance(cell),
+        [(record.seed, record.error, _traceback(store, record)) for record in cell.failed],
+    )
+
+
+def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> tuple[list[Picture], str]:
+    """Pictures, or why there are none."""
+    if not images:
+        return [], LICENCE_REASON
+    run = run_with_maps(cell)
+    return ([], NO_MAPS_REASON) if run is None else (pictures(run, dataset_root), "")
+
+
+def _seed(run: Run) -> list[str]:
+    result = run.result
+    counts = [f"{share.correct}/{share.total}" if share else "–" for share in (result.good, result.defective)]
+    auroc = None if result.image is None else result.image.auroc
+    numbers = ((auroc, ".3f"), (result.threshold, ".4g"), (result.fit_seconds, ".1f"), (result.ms_per_image, ".1f"))
+    costs = ["–" if value is None else format(value, form) for value, form in (*numbers, (run.record.seconds, ".1f"))]
+    return [str(run.record.seed), *counts, *costs]
+
+
+def _config(record: Record) -> str:
+    """What decided the numbers, resolved; where things lie is no part of it."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(record.identity.get("config", {})))
+
+
+def _provenance(cell: Cell) -> dict[str, str]:
+    """Facts that the runs share, or all their values."""
+    records = [*[run.record for run in cell.runs], *cell.failed]
+    results = [run.result for run in cell.runs]
+    versions = [" ".join(f"{k} {v}" for k, v in record.identity.get("versions", {}).items()) for record in records]
+    found = {
+        "command": _distinct(_command(record) for record in records[:1]),
+        "revision": _distinct(record.revision for record in records),
+        "code": _distinct(record.identity.get("code", "") for record in records),
+        "versions": _distinct(versions),
+        "training data": _distinct(record.identity.get("train_data", "") for record in records),
+        "test data": _distinct(record.test_data for record in records),
+        "device": _distinct(f"{record.device}, CPU threads: {record.threads}" for record in records),
+        "visible GPUs": _distinct(record.visible_gpus for record in records),
+        "the method says": _distinct(" ".join(f"{k}={v}" for k, v in result.facts.items()) for result in results),
+        "map size": _distinct(f"{w} × {h} px" for result in results if result.map_size for h, w in [result.map_size]),
+        "minimum area": _distinct(f"{r.minimum_area_px} px of the map" for r in results if r.minimum_area_px),
+        "validation images": _distinct(str(result.validation_images) for result in results),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _command(record: Record) -> str:
+    kept = [text for text in record.overrides if not text.startswith(WHERE_THINGS_LIE)]
+    return f"defectbench run {' '.join(kept)}" if kept else ""
+
+
+def _traceback(store: RunStore, record: Record) -> str:
+    path = store.folder(record.cell) / "error.txt"
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _distinct(values: Iterable[str]) -> str:
+    return "; ".join(value for value in dict.fromkeys(values) if value)
+
+
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("page.html")

@@ -1,0 +1,223 @@
+"""Pictures of what a method got right and wrong: the image with its ground truth, beside it the anomaly map on the image.
+
+They show the dataset's images, which most licences forbid to pass on: made only on request, for the reader's own eyes.
+"""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from benchmarks.data.images import decode, size_of
+from benchmarks.data.index import ImageFile, read_category
+from benchmarks.errors import UserError
+from benchmarks.protocol.area_score import area_in_pixels
+from benchmarks.report.cells import Cell, Run, deciding_column
+
+PX = 240  # longer side of a panel
+GAP = 6
+TRUTH = np.array([0, 229, 255], np.uint8)  # cyan: stands out on the gray image and on the heat map's purple to yellow
+FOUND = np.array([255, 255, 255], np.uint8)
+OPACITY = 0.75
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A test image worth looking at, and why."""
+
+    name: str
+    """Path inside the category: `test/good/000.png`."""
+    side: str
+    correct: bool
+    score: float
+
+    @property
+    def title(self) -> str:
+        return f"{self.side}, {'most confidently right' if self.correct else 'most confidently wrong'}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A choice as an image, and in words."""
+
+    choice: Choice
+    pixels: Image.Image
+    words: str
+
+    def data_uri(self) -> str:
+        """WebP, to be embedded."""
+        buffer = io.BytesIO()
+        self.pixels.save(buffer, format="WEBP", quality=80, method=4)
+        return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def run_with_maps(cell: Cell) -> Run | None:
+    """The first seed that kept its maps (save_maps=true)."""
+    return next((run for run in cell.scored if maps_folder(run).is_dir()), None)
+
+
+def maps_folder(run: Run) -> Path:
+    """Where the run's maps lie, `test/<type>/NNN.tiff` below it."""
+    return run.folder / "maps" / run.record.method / run.record.category
+
+
+def choices(run: Run) -> list[Choice]:
+    """Per side the most confident correct image and the most confident mistake, among those that have a map."""
+    assert run.scores is not None
+    limit = run.result.threshold
+    column = deciding_column(run.record)
+    test = run.scores[run.scores["split"] == "test"]
+    test = test[[_map_of(run, name).is_file() for name in test["path"]]]
+    found = []
+    for side, defective in (("defective", True), ("good", False)):
+        part = test[test["defective"] == defective].sort_values([column, "path"], ascending=not defective)
+        right = (part[column] > limit) == defective
+        for correct, chosen in ((True, part[right].head(1)), (False, part[~right].tail(1))):
+            found += [Choice(row["path"], side, correct, row[column]) for row in chosen.to_dict("records")]
+    return found
+
+
+def pictures(run: Run, dataset_root: Path | None) -> list[Picture]:
+    """The run's choices, drawn; `dataset_root` as in `images_of`.
+
+    Raises:
+        UserError: an image, its mask or its map is missing or cannot be read, or they differ in size.
+    """
+    chosen = choices(run)
+    if not chosen:
+        return []
+    images = images_of(run, dataset_root)
+    maps = {choice.name: _read_map(_map_of(run, choice.name)) for choice in chosen}
+    low = float(np.median(np.concatenate([map_HW[::8, ::8].ravel() for map_HW in maps.values()])))
+    return [_picture(run, choice, images.get(choice.name), maps[choice.name], low) for choice in chosen]
+
+
+def images_of(run: Run, dataset_root: Path | None) -> dict[str, ImageFile]:
+    """The test images of the run's category by name, below the given root or where the run found them.
+
+    Raises:
+        UserError: they are not there.
+    """
+    root, name = dataset_root or _root_of(run), run.record.category
+    if not (root / name).is_dir():
+        raise UserError(
+            f"Pictures need the images of {name}, and {root} does not hold them. Say where they are: --data-root DIR, the folder "
+            "of the categories."
+        )
+    return {image.name: image for image in read_category(root, name).test}
+
+
+def _root_of(run: Run) -> Path:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    path = run.folder / "config.yaml"
+    try:
+        data: Any = OmegaConf.to_container(OmegaConf.load(path)["data"])  # type: ignore[index]
+        root = Path(data["root"])
+        if "spec" in data:  # the built-in dataset keeps each kind of itself in a folder of its own
+            from benchmarks.data.synthetic import SyntheticSpec
+
+            return (
+                root / SyntheticSpec(**{key: value for key, value in data["spec"].items() if key != "_target_"}).key()
+            )
+    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
+        raise UserError(f"{path} does not say where the images are ({error}). Say it: --data-root DIR.") from error
+    return root
+
+
+def _map_of(run: Run, name: str) -> Path:
+    return (maps_folder(run) / name).with_suffix(".tiff")
+
+
+def _read_map(path: Path) -> NDArray[np.float32]:
+    import tifffile
+
+    try:
+        map_HW = np.asarray(tifffile.imread(path, key=0), np.float32)
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise UserError(
+            f"Cannot read the anomaly map {path} ({error}). Run its cell again with save_maps=true."
+        ) from error
+    if map_HW.ndim != 2:
+        raise UserError(
+            f"{path} is no anomaly map: it has shape {map_HW.shape}. Run its cell again with save_maps=true."
+        )
+    return map_HW
+
+
+def _picture(run: Run, choice: Choice, file: ImageFile | None, map_HW: NDArray[np.float32], low: float) -> Picture:
+    if file is None or size_of(file.path) != map_HW.shape:
+        found = "there is no such image" if file is None else f"the image has {size_of(file.path)} pixels"
+        raise UserError(
+            f"The map of {choice.name} of {run.record.cell} has {map_HW.shape} pixels, but {found}. Say where the dataset of "
+            "these runs is: --data-root DIR."
+        )
+    scale = PX / max(map_HW.shape)
+    size = max(1, round(map_HW.shape[1] * scale)), max(1, round(map_HW.shape[0] * scale))
+    plain = np.asarray(Image.fromarray(decode(file.path, "rgb")).resize(size, Image.Resampling.LANCZOS))
+    small_map = np.asarray(Image.fromarray(map_HW).resize(size, Image.Resampling.BILINEAR))
+    limit = run.result.threshold
+    large = _small(_regions(map_HW > limit, run.result.minimum_area), size)
+    heat = _outlined(_heat(plain, small_map, low, limit, _highest_score(run)), large, FOUND, 3)
+    if file.mask is not None:
+        defect = _small(decode(file.mask, "gray")[..., 0] > 0, size)
+        plain, heat = _outlined(plain, defect, TRUTH, 5), _outlined(heat, defect, TRUTH, 5)
+    gap = np.full((size[1], GAP, 3), 255, np.uint8)
+    pixels = Image.fromarray(np.hstack([plain, gap, heat]))
+    return Picture(choice, pixels, _in_words(choice, limit, file))
+
+
+def _regions(shape: NDArray[np.bool_], minimum_area: float) -> NDArray[np.bool_]:
+    """Those 8-connected parts that are large enough to count as a defect."""
+    from scipy.ndimage import label
+
+    labels, _ = label(shape, np.ones((3, 3)))
+    large = np.bincount(labels.ravel()) >= area_in_pixels(minimum_area, shape.size)
+    large[0] = False
+    return large[labels]
+
+
+def _small(shape: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A shape at the picture's size (width, height); however thin, it stays."""
+    return np.asarray(Image.fromarray(shape.astype(np.float32)).resize(size, Image.Resampling.BOX)) > 0
+
+
+def _highest_score(run: Run) -> float:
+    return float(run.test_scores[0].max())
+
+
+def _heat(
+    image: NDArray[np.uint8], map_HW: NDArray[np.float32], low: float, limit: float, high: float
+) -> NDArray[np.uint8]:
+    """The map on the gray image: nothing at the usual value, half of the scale at the threshold, all of it at the highest score."""
+    import matplotlib
+
+    usual = min(low, limit - 1e-12)
+    level = np.interp(map_HW, [usual, limit, max(high, limit + 1e-12)], [0, 0.5, 1])
+    colours = matplotlib.colormaps["inferno"](level)[..., :3] * 255
+    gray = np.asarray(Image.fromarray(image).convert("L"), float)[..., None]
+    opacity = OPACITY * np.clip(2 * level, 0, 1)[..., None]
+    overlaid: NDArray[np.uint8] = np.rint((1 - opacity) * gray + opacity * colours).astype(np.uint8)
+    return overlaid
+
+
+def _outlined(
+    image: NDArray[np.uint8], shape: NDArray[np.bool_], colour: NDArray[np.uint8], width: int
+) -> NDArray[np.uint8]:
+    """A line around a shape, outside it, so that nothing of it is hidden."""
+    grown = np.asarray(Image.fromarray(shape.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(width))) > 0
+    lined = image.copy()
+    lined[grown & ~shape] = colour
+    return lined
+
+
+def _in_words(choice: Choice, limit: float, file: ImageFile) -> str:
+    decision = "flagged" if choice.score > limit else "passed"
+    truth = "; cyan: the true defect" if file.mask else "; no mask of its defect" if file.is_defective else ""
+    return f"{choice.name}: score {choice.score:.4g}, threshold {limit:.4g}, so it is {decision}{truth}."

@@ -1,0 +1,111 @@
+"""Numbers that others published, from a CSV file, as reference rows of the leaderboard."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.errors import UserError, nearest
+from benchmarks.store import paper
+from benchmarks.store.columns import COLUMNS
+
+BUDGET = "published"
+REQUIRED = ("method", "category", "normal_accuracy", "anomalous_accuracy", "source")
+METRICS = ("image_auroc", "region_overlap", "pixel_auroc", "aupro")
+OPTIONAL = ("dataset", *METRICS)
+
+
+def read_published(path: Path, runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a CSV file as rows of a leaderboard, with budget `published` and their `source`.
+
+    Args:
+        path: columns method, category, normal_accuracy, anomalous_accuracy, source; optional: dataset (else mvtec_ad),
+            image_auroc, region_overlap, pixel_auroc, aupro. A number may be empty where the source has none.
+        runs: the leaderboard of our own runs, whose methods and categories are known.
+
+    Raises:
+        UserError: names file, row and column.
+    """
+    rows = list(_rows(path, runs))
+    if not rows:
+        raise UserError(f"{path} holds no rows below its header.")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def with_references(rows: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one dataset and budget, and below them the reference rows of that dataset, as one table shows them."""
+    dataset, budget = rows.iloc[0]["dataset"], rows.iloc[0]["budget"]
+    here = references[references["dataset"] == dataset].assign(budget=budget)
+    return pd.concat([rows, here.astype(object)], ignore_index=True) if len(here) else rows
+
+
+def _rows(path: Path, runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    kinds = dict(zip(paper.table1()["category"], paper.table1()["kind"], strict=True))
+    kinds |= dict(zip(runs["category"], runs["kind"], strict=True))
+    seen: dict[tuple[str, ...], int] = {}
+    for line, raw in _lines(path):
+        row = {key: (value or "").strip() for key, value in raw.items()} | {
+            "dataset": raw.get("dataset") or paper.MVTEC_AD
+        }
+        for name in ("method", "category", "source"):
+            if not row[name]:
+                raise UserError(f"{path}, row {line}, column {name}: it is empty; say which {name} the numbers are of.")
+        if row["category"] not in kinds:
+            raise UserError(
+                f"{path}, row {line}, column category: there is no {row['category']!r}. {nearest(row['category'], kinds)}"
+            )
+        if row["method"] in set(runs["method"]):
+            raise UserError(
+                f"{path}, row {line}, column method: {row['method']!r} has runs of its own here; name the published one otherwise, "
+                "such as by its authors and year."
+            )
+        key = row["dataset"], row["method"], row["category"]
+        if key in seen:
+            raise UserError(
+                f"{path}, row {line}: {row['method']} on {row['category']} stands in row {seen[key]} already."
+            )
+        seen[key] = line
+        yield _reference(path, line, row, kinds[row["category"]])
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows by their line in the file, as a spreadsheet numbers them."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as UTF-8 text: {error}.") from error
+    reader = csv.DictReader(text.splitlines())
+    names = reader.fieldnames or []
+    absent = [name for name in REQUIRED if name not in names]
+    unknown = [name for name in names if name not in REQUIRED + OPTIONAL]
+    if absent or unknown:
+        complaint = f"lacks the column {absent[0]}" if absent else f"has an unknown column {unknown[0]!r}"
+        raise UserError(
+            f"{path}, row 1 {complaint}. Comma-separated: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}."
+        )
+    for raw in reader:
+        if None in raw or None in raw.values():
+            raise UserError(f"{path}, row {reader.line_num}: it has not the {len(names)} cells of the header.")
+        yield reader.line_num, raw
+
+
+def _reference(path: Path, line: int, row: dict[str, str], kind: str) -> dict[str, Any]:
+    numbers = {
+        name: _number(path, line, name, row[name])
+        for name in ("normal_accuracy", "anomalous_accuracy", *METRICS)
+        if row.get(name)
+    }
+    if not numbers:
+        raise UserError(f"{path}, row {line}: it has no number.")
+    if {"normal_accuracy", "anomalous_accuracy"} <= numbers.keys():
+        numbers["balanced_accuracy"] = (numbers["normal_accuracy"] + numbers["anomalous_accuracy"]) / 2
+    names = {name: row[name] for name in ("dataset", "method", "category", "source")}
+    return {**names, "budget": BUDGET, "kind": kind, **numbers}
+
+
+def _number(path: Path, line: int, name: str, text: str) -> float:
+    if complaint := COLUMNS[name].complaint(text):
+        raise UserError(f"{path}, row {line}, column {name}: {complaint}.")
+    return float(text)

@@ -1,0 +1,92 @@
+"""`defectbench study area`: from a store of runs to the minimum-area study, as files and on the terminal. Needs no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.errors import UserError
+from benchmarks.files import write_text
+from benchmarks.store import paper
+from benchmarks.store.leaderboard import leaderboard
+from benchmarks.store.runs import RunStore
+from benchmarks.study.area import AreaStudy, area_study
+from benchmarks.study.curves import SECTION
+from benchmarks.study.grid import read_grids
+from benchmarks.study.page import TABLES, Section, category, page
+from benchmarks.study.words import Findings, category_words, methods_in_order, overview
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was found, and where it was written."""
+
+    findings: list[Findings]
+    files: list[Path]
+
+
+def build(results: Path, out: Path) -> Built:
+    """Write the tables, the page and the summary.
+
+    Raises:
+        UserError: no finished run, seeds that cannot stand together, or scores that cannot be read.
+    """
+    records = RunStore(results).records()
+    if not any(record.result for record in records):
+        failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""
+        raise UserError(f"No finished run in {results / 'runs'}{failures}. Make some with `defectbench run`.")
+    rows = leaderboard(records)  # refuses seeds that differ in more than the seed
+    study = area_study(read_grids(results, records))
+    sections = [
+        _section(study, str(dataset), str(budget), _on_random_weights(part))
+        for (dataset, budget), part in rows.groupby(SECTION, sort=True)
+    ]
+    findings = [part for section in sections for part in (section.overview, *(c.findings for c in section.categories))]
+    frames = (study.curves, study.subsets, study.cells, study.categories, study.ranks)
+    files = [_write_csv(out / name, frame) for name, frame in zip(TABLES, frames, strict=True)]
+    for name, text in (("area_study.md", _markdown(findings)), ("area_study.html", page(sections))):
+        write_text(out / name, text)
+        files.append(out / name)
+    return Built(findings, files)
+
+
+def _on_random_weights(rows: pd.DataFrame) -> list[str]:
+    return sorted(rows.loc[rows["facts"].str.contains("weights=random"), "method"].unique())
+
+
+def _section(study: AreaStudy, dataset: str, budget: str, random: list[str]) -> Section:
+    here = study.cells[(study.cells["dataset"] == dataset) & (study.cells["budget"] == budget)]
+    categories = []
+    rank = {name: place for place, name in enumerate(paper.table2()["category"].unique())}
+    for name in sorted(here["category"].unique(), key=lambda name: (rank.get(name, len(rank)), name)):
+        cells = methods_in_order(here[here["category"] == name])
+        categories.append(category(study, category_words(study, dataset, budget, name), cells))
+    whole = overview(study, dataset, budget)
+    if random:
+        whole.sentences.append(f"On random weights, so that its numbers mean nothing: {', '.join(random)}.")
+    return Section(whole, categories)
+
+
+def _write_csv(path: Path, frame: pd.DataFrame) -> Path:
+    write_text(path, frame.to_csv(index=False, float_format="%.6g"))
+    return path
+
+
+def _markdown(findings: list[Findings]) -> str:
+    parts = ["# Which minimum defect area?"]
+    for found in findings:
+        level = "##" if found.heading.startswith("Dataset ") else "###"
+        parts.append(f"{level} {found.heading}")
+        parts += [f"- {sentence}" for sentence in found.sentences]
+    return "\n\n".join(parts) + "\n"
+
+
+def show(built: Built, console: Console) -> None:
+    """Print the findings and the paths of what was written."""
+    for found in built.findings:
+        console.print(f"\n[bold]{found.heading}[/bold]")
+        for sentence in found.sentences:
+            console.print(f"  {sentence}", markup=False, highlight=False)
+    for file in built.files:
+        console.print(f"wrote {file}", soft_wrap=True)

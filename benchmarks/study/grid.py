@@ -1,0 +1,104 @@
+"""The stored scores of one run, `scores.csv`, as arrays: each image's `score_A` for a grid of minimum defect areas."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.errors import UserError
+from benchmarks.protocol.decision import threshold
+from benchmarks.store.record import Record
+from benchmarks.store.runs import SCORES, RunStore
+
+SCORE, MAP_MAXIMUM = "score_", "map_maximum"  # the columns as benchmarks.score names them, which would import torch
+ONE_PIXEL = 0.0
+"""Stands for the smallest area there is: the score is then the map's maximum."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Scores of one run; the suffixes are V validation images, N test images, A areas."""
+
+    record: Record
+    areas: tuple[float, ...]
+    """Shares of the image, increasing; the first is `ONE_PIXEL`."""
+    validation_VA: NDArray[np.float64]
+    test_NA: NDArray[np.float64]
+    defective_N: NDArray[np.bool_]
+
+    @property
+    def declared(self) -> int:
+        """The place in `areas` of the area that the run was decided by."""
+        assert self.record.result is not None
+        return self.areas.index(_as_written(self.record.result.minimum_area))
+
+
+def read_grids(results: Path, records: Iterable[Record]) -> list[Grid]:
+    """The scores of all finished runs, in the order of `records`.
+
+    Raises:
+        UserError: scores that are missing, not ours, or not those of their record.
+    """
+    store = RunStore(results)
+    return [read_grid(store.folder(record.cell) / SCORES, record) for record in records if record.result is not None]
+
+
+def read_grid(path: Path, record: Record) -> Grid:
+    """The scores of one finished run.
+
+    Raises:
+        UserError: as `read_grids`.
+    """
+    try:
+        return _parse(pd.read_csv(path), record)
+    except FileNotFoundError:
+        problem = "is missing"
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        problem = f"is not a table of scores ({error})"
+    raise UserError(f"{path} {problem}. Run {record.cell} again with force=true, or remove its folder.")
+
+
+def _parse(table: pd.DataFrame, record: Record) -> Grid:
+    missing = {"split", "defective", MAP_MAXIMUM} - set(table.columns)
+    if missing:
+        raise ValueError(f"no column {', '.join(sorted(missing))}")
+    areas = {ONE_PIXEL: MAP_MAXIMUM} | {
+        float(name.removeprefix(SCORE)): name for name in table.columns if name.startswith(SCORE)
+    }
+    increasing = sorted(areas)
+    scores_NA = table[[areas[area] for area in increasing]].to_numpy(dtype=np.float64)
+    if not np.isfinite(scores_NA).all():
+        raise ValueError("a score is empty or not finite")
+    if table["defective"].dtype != bool:
+        raise ValueError("column defective is not True or False throughout")
+    validation, test = (table["split"] == split for split in ("validation", "test"))
+    if not validation.any() or not test.any():
+        raise ValueError("it needs rows of both splits, validation and test")
+    grid = Grid(
+        record,
+        tuple(increasing),
+        scores_NA[validation.to_numpy()],
+        scores_NA[test.to_numpy()],
+        table.loc[test, "defective"].to_numpy(),
+    )
+    _must_be_of_its_record(grid)
+    return grid
+
+
+def _as_written(area: float) -> float:
+    """An area with the digits that its column's name has."""
+    return float(f"{area:g}")
+
+
+def _must_be_of_its_record(grid: Grid) -> None:
+    """The recorded decision must follow from the scores, or the two files are of different runs."""
+    result = grid.record.result
+    assert result is not None
+    if _as_written(result.minimum_area) not in grid.areas:
+        raise ValueError(f"no column {SCORE}{result.minimum_area:g}, the area that its run.json names")
+    limit = threshold(grid.validation_VA[:, grid.declared])
+    if not np.isclose(limit, result.threshold, rtol=1e-6, atol=0):
+        raise ValueError(f"its threshold is {limit:g}, that of its run.json {result.threshold:g}")

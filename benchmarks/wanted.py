@@ -1,0 +1,134 @@
+"""Which cells a command line asks for: `defectbench run`'s overrides, expanded as Hydra's sweeper does, and nothing run."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from benchmarks import app
+from benchmarks.data.mvtec_ad import CategoryFacts, table1
+from benchmarks.errors import UserError
+from benchmarks.store.paper import MVTEC_AD
+from benchmarks.store.record import Cell
+
+
+@dataclass(frozen=True)
+class Images:
+    """Decoded images that a cell keeps in the cache."""
+
+    key: str
+    """Cells with equal keys share them."""
+    mib: float
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One cell to be run."""
+
+    cell: Cell
+    kind: str
+    dataset: str
+    budget: str
+    results: Path
+    cache: tuple[Images, ...] | None
+    """What it adds to the cache; None where the number and size of the images are not known without the files."""
+
+
+def workers_of(overrides: Sequence[str]) -> tuple[int, list[str]]:
+    """The number that `gpus=N` gives (one without it), and the other overrides.
+
+    Raises:
+        UserError: it is not a whole number.
+    """
+    workers, rest = 1, []
+    for text in overrides:
+        if text.startswith("gpus="):
+            workers = _whole_number(text)
+        else:
+            rest.append(text)
+    return workers, rest
+
+
+def _whole_number(override: str) -> int:
+    name, _, value = override.partition("=")
+    try:
+        return int(value)
+    except ValueError:
+        raise UserError(f"{name}={value} is not a whole number.") from None
+
+
+def wanted_cells(overrides: Sequence[str]) -> tuple[list[Wanted], int]:
+    """The cells that apply, in the sweep's order, and the number of those that do not.
+
+    Raises:
+        HydraException: an override or an option that does not exist.
+    """
+    from hydra import compose, initialize_config_dir
+
+    app.register_resolvers()
+    app.register_own_categories(overrides)
+    cells, left_out = [], 0
+    composed: dict[tuple[str, ...], DictConfig] = {}
+    with initialize_config_dir(str(app.CONF), version_base="1.3"):
+        for job in _jobs(overrides):
+            rest = tuple(text for text in job if not text.startswith("seed="))
+            if rest not in composed:  # a tenth of a second each; seeds differ in nothing else
+                composed[rest] = compose("config", list(rest))
+            config = composed[rest]
+            seed = next((_whole_number(text) for text in job if text.startswith("seed=")), config.seed)
+            if config.category.kind in config.method.inputs:
+                cells.append(_wanted(config, seed))
+            else:
+                left_out += 1
+    return cells, left_out
+
+
+def _jobs(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each job; what an experiment sweeps over is overruled by what the command line says."""
+    from hydra import compose
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser = OverridesParser.create()
+    given = parser.parse_overrides(list(overrides))
+    fixed = [override.input_line for override in given if not override.is_sweep_override()]
+    params = compose("config", [line for line in fixed if line], return_hydra_config=True).hydra.sweeper.params or {}
+    swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+    return BasicSweeper.split_arguments([*swept, *given], None)[0]
+
+
+def _wanted(config: DictConfig, seed: int) -> Wanted:
+    return Wanted(
+        Cell(config.method.name, config.category.name, seed),
+        config.category.kind,
+        config.data.name,
+        config.budget.name,
+        Path(config.results.dir),
+        tuple(_images(config, seed)) if config.data.name == MVTEC_AD and config.category.name in table1() else None,
+    )
+
+
+def _images(config: DictConfig, seed: int) -> Iterable[Images]:
+    """Fitted and held-out images are drawn anew for each seed, test images are the same for all."""
+    if not config.data.cache_dir:
+        return
+    facts = table1()[config.category.name]
+    held_out = round(config.protocol.validation_share * facts.train_good)
+    fitted = min(config.method.train.get("images") or facts.train_good, facts.train_good - held_out)
+    decoding = f"{config.category.name} {config.input.px} {config.input.colour} {config.input.resample}"
+    size = _mib_per_image(config, facts)
+    yield Images(f"{decoding} fitted {fitted} seed {seed}", fitted * size)
+    yield Images(f"{decoding} held out {held_out} seed {seed}", held_out * size)
+    yield Images(f"{decoding} test", (facts.test_good + facts.test_defective) * size)
+
+
+def _mib_per_image(config: DictConfig, facts: CategoryFacts) -> float:
+    gray = config.input.colour == "gray" or (config.input.colour == "as_file" and facts.grayscale)
+    side = config.input.px or facts.side_px
+    return side * side * (1 if gray else 3) / 2**20
+
+
+def distinct(cells: Iterable[Wanted]) -> Iterator[Images]:
+    """What several cells need of the cache, each once."""
+    yield from {images.key: images for cell in cells for images in cell.cache or ()}.values()

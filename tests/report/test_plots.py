@@ -1,0 +1,140 @@
+"""The plots of a cell: what they are drawn from against a slow recomputation, what they say, and their files."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.report.build import build
+from benchmarks.report.cells import Cell, cells_of
+from benchmarks.report.page import write_figures
+from benchmarks.report.plots import PLOTS, style, svg
+from benchmarks.store.leaderboard import leaderboard
+from benchmarks.store.runs import RunStore
+from tests.report.stores import write_store
+
+PLOT = {plot.name: plot for plot in PLOTS}
+
+
+def cells(results: Path) -> dict[tuple[str, str], Cell]:
+    store = RunStore(results)
+    records = store.records()
+    return cells_of(records, leaderboard(records), store)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return write_store(tmp_path, methods=["ae_l2"], categories=["bottle"])
+
+
+@pytest.fixture
+def cell(results: Path) -> Cell:
+    return cells(results)["ae_l2", "bottle"]
+
+
+def test_accuracy_over_area_is_the_protocol_applied_to_each_area(cell: Cell) -> None:
+    for run in cell.runs:
+        with (run.folder / "scores.csv").open() as file:
+            scores = list(csv.DictReader(file))
+        for place, area in enumerate(run.over_area.area_A):
+            score = f"score_{area:g}"
+            limit = max(float(row[score]) for row in scores if row["split"] == "validation")
+            for side, is_defective in (("good", "False"), ("defective", "True")):
+                of_side = [row for row in scores if row["split"] == "test" and row["defective"] == is_defective]
+                right = [str(float(row[score]) > limit) == is_defective for row in of_side]
+                assert run.over_area.accuracy_A[side][place] == pytest.approx(sum(right) / len(right))
+
+
+def test_at_the_area_in_use_the_curve_passes_through_the_table(cell: Cell) -> None:
+    place = list(cell.over_area.area_A).index(0.001)
+    for side in ("good", "defective"):
+        assert cell.over_area.accuracy_A[side][place] == pytest.approx(cell.accuracy(side))
+
+
+def test_words_hold_the_numbers(cell: Cell) -> None:
+    wrong = round((1 - (cell.accuracy("defective") or 0)) * 63)
+    assert f"{wrong} of 63 defective" in PLOT["scores"].words(cell)
+    assert f"AUROC {cell.row['image_auroc']:.3f} ± " in PLOT["roc"].words(cell)  # type: ignore[index]
+    assert "0.001 % to 5 % of the image" in PLOT["over_area"].words(cell)
+    assert "over 8 epochs, 2 seeds" in PLOT["losses"].words(cell)
+    assert "train_loss 0.5 to 0.0625" in PLOT["losses"].words(cell)
+
+
+def test_whether_the_papers_pair_can_be_reached_is_said(cell: Cell) -> None:
+    assert "0.70 and 0.89 (dotted), lies within our 95 % intervals at" in PLOT["over_area"].words(cell)
+    assert cell.row is not None
+    far = Cell(cell.method, cell.category, cell.row | {"paper_normal": 0.0, "paper_anomalous": 0.0}, cell.runs, ())
+    assert "at no area; nearest at " in PLOT["over_area"].words(far)
+    elsewhere = Cell(cell.method, cell.category, cell.row | {"paper_normal": np.nan}, cell.runs, ())
+    assert "paper" not in PLOT["over_area"].words(elsewhere)
+
+
+def test_svg_is_small_inline_and_the_same_each_time(cell: Cell) -> None:
+    with style():
+        for plot in PLOTS:
+            text = svg(plot.figure(cell), plot.name)
+            assert text == svg(plot.figure(cell), plot.name)
+            assert len(text) < 60_000
+            assert "http" not in text and "<metadata" not in text and "#0072b2" not in text
+            ids = re.findall(r'id="([^"]*)"', text)
+            assert len(ids) == len(set(ids)) and all(name.startswith(plot.name) for name in ids)
+            assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', text)) <= set(ids)
+    assert "var(--good)" in svg(PLOT["scores"].figure(cell), "a")
+
+
+def test_figures_for_papers_are_the_same_each_time(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.report.page.PLOTS", PLOTS[-1:])
+    report = build(results, tmp_path)
+    written = [write_figures(report, RunStore(results), tmp_path / name) for name in ("out", "again")]
+    png, pdf = (path.read_bytes() for path in written[0])
+    assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF") and b"CreationDate" not in pdf
+    assert [path.read_bytes() for path in written[1]] == [png, pdf]
+    assert written[0][0] == tmp_path / "out" / "figures" / "mvtec_ad_short" / "ae_l2_bottle_losses.png"
+
+
+def test_only_what_was_stored_is_drawn(results: Path) -> None:
+    for folder in (results / "runs" / "ae_l2" / "bottle").iterdir():
+        (folder / "logs" / "metrics.csv").write_text("epoch,step,train_loss\n0,9,0.5\n")
+    possible = {plot.name for plot in PLOTS if plot.is_possible(cells(results)["ae_l2", "bottle"])}
+    assert possible == {"scores", "over_area", "roc", "precision_recall"}  # one epoch is no curve
+    for folder in (results / "runs" / "ae_l2" / "bottle").iterdir():
+        (folder / "scores.csv").unlink()
+    assert not [plot for plot in PLOTS if plot.is_possible(cells(results)["ae_l2", "bottle"])]
+
+
+def test_the_pro_curve_is_drawn_where_there_is_one(results: Path) -> None:
+    curve = pd.DataFrame({"false_positive_rate": [0.0, 0.1, 0.5, 1.0], "region_overlap": [0.0, 0.6, 0.9, 1.0]})
+    for folder in (results / "runs" / "ae_l2" / "bottle").iterdir():
+        curve.to_csv(folder / "pro_curve.csv", index=False)
+    cell = cells(results)["ae_l2", "bottle"]
+    assert PLOT["pro"].is_possible(cell) and "up to a rate of 0.3" in PLOT["pro"].words(cell)
+    values = [run.result.pixel.aupro for run in cell.runs if run.result.pixel]
+    assert f"AU-PRO {np.mean(values):.3f} ± {np.std(values):.3f}" in PLOT["pro"].words(cell)
+    with style():
+        (axes,) = PLOT["pro"].figure(cell).axes
+    assert axes.lines[1].get_xydata().tolist() == curve.to_numpy().tolist()  # type: ignore[union-attr]
+
+
+def test_a_given_threshold_has_no_curve_over_areas(results: Path) -> None:
+    for folder in (results / "runs" / "ae_l2" / "bottle").iterdir():
+        scores = pd.read_csv(folder / "scores.csv")
+        scores[scores["split"] == "test"].to_csv(folder / "scores.csv", index=False)
+    possible = {plot.name for plot in PLOTS if plot.is_possible(cells(results)["ae_l2", "bottle"])}
+    assert "over_area" not in possible and "scores" in possible
+
+
+@pytest.mark.parametrize("text", ["", "path,split\n", 'a,b\n"1,2\n3,4,5,6\n'], ids=["empty", "columns", "no table"])
+def test_broken_scores_are_named(results: Path, text: str) -> None:
+    path = results / "runs" / "ae_l2" / "bottle" / "seed=0" / "scores.csv"
+    path.write_text(text)
+    if not text:
+        assert len(cells(results)["ae_l2", "bottle"].scored) == 1
+        return
+    with pytest.raises(UserError, match=r"scores\.csv .*force=true"):
+        cells(results)

@@ -1,0 +1,163 @@
+"""What a sweep will cost: its cells as Hydra expands them, the schedule against a step-by-step one, and where figures come from."""
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import estimate as estimating
+from benchmarks.catalogue import categories
+from benchmarks.cli import main
+from benchmarks.errors import UserError
+from benchmarks.estimate import COLUMNS, estimate, longest_first, measured
+from benchmarks.store.record import Record
+from benchmarks.store.runs import RunStore
+from benchmarks.wanted import distinct, wanted_cells, workers_of
+from tests.store.test_runs import RECORD, put
+
+
+@pytest.fixture(autouse=True)
+def no_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The figures that come with the project change; these tests bring their own."""
+    monkeypatch.setattr(estimating, "REFERENCE", tmp_path / "cell_cost.csv")
+
+
+def wanted(*overrides: str) -> tuple[list, int]:
+    return wanted_cells([*overrides])
+
+
+def finished(results: Path, method: str, category: str, seconds: float, kind: str = "object", seed: int = 0) -> Record:
+    record = replace(RECORD, method=method, category=category, kind=kind, seconds=seconds, seed=seed)
+    folder = put(RunStore(results), record)
+    (folder / "scores.csv").write_bytes(b"x" * (2**20 - (folder / "run.json").stat().st_size))
+    return record
+
+
+def test_cells_are_the_product_of_the_lists_where_methods_apply() -> None:
+    cells, left_out = wanted("method=ae_l2,texture_inspection", "category=wood,pill", "seed=0,1,2", "budget=short")
+    expected = [
+        (method, category, seed)
+        for method, category, seed in product(("ae_l2", "texture_inspection"), ("wood", "pill"), (0, 1, 2))
+        if (method, category) != ("texture_inspection", "pill")
+    ]
+    assert [(c.cell.method, c.cell.category, c.cell.seed) for c in cells] == expected and left_out == 3
+    assert {(c.budget, c.dataset, c.kind) for c in cells if c.cell.category == "wood"} == {
+        ("short", "synthetic", "texture")
+    }
+
+
+def test_the_command_line_overrules_what_an_experiment_sweeps_over() -> None:
+    cells, left_out = wanted("experiment=builtin", "method=variation_model", "seed=3")
+    assert [c.cell.category for c in cells] == [
+        name for name, kind in categories() if kind == "object" and name != "own"
+    ]
+    assert left_out == 5 and {c.cell.seed for c in cells} == {3} and {c.results.name for c in cells} == {"builtin"}
+
+
+def test_own_categories_and_wrong_values() -> None:
+    cells, _ = wanted("category=widget", "data=folder", "data.root=x")
+    assert cells[0].cell.category == "widget" and cells[0].cache is None
+    assert workers_of(["a=1", "gpus=8"]) == (8, ["a=1"])
+    with pytest.raises(UserError, match="gpus=two is not a whole number"):
+        workers_of(["gpus=two"])
+    with pytest.raises(UserError, match="seed=x is not a whole number"):
+        wanted("seed=x")
+
+
+def test_cache_of_decoded_images_is_counted_once_where_it_is_shared() -> None:
+    """Bottle: 209 training images, of which 21 are held out, 83 test images, 900 px, colour."""
+    cells, _ = wanted("method=variation_model,ae_l2", "category=bottle", "seed=0,1", "data=mvtec_ad")
+    original, small = 900 * 900, 256 * 256 * 3
+    expected = 2 * (30 + 21) * original + 83 * original + 2 * 209 * small + 83 * small
+    assert sum(images.mib for images in distinct(cells)) == pytest.approx(expected / 2**20)
+    assert all(cell.cache == () for cell in wanted("data=mvtec_ad", "data.cache_dir=null")[0])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+def test_longest_first_against_a_clock(workers: int) -> None:
+    seconds = np.random.default_rng(workers).integers(1, 30, 25).tolist()
+    waiting, running, clock = sorted(seconds), [], 0
+    while waiting or running:
+        while waiting and len(running) < workers:
+            running.append(waiting.pop())
+        clock += 1
+        running = [left - 1 for left in running if left > 1]
+    assert longest_first(seconds, workers) == clock
+
+
+def test_totals_and_what_is_finished_already(tmp_path: Path) -> None:
+    for seed, seconds in enumerate((8.0, 12.0)):
+        finished(tmp_path, "ae_l2", "bottle", seconds, seed=seed)
+    cells, left_out = wanted(
+        "method=ae_l2", "category=bottle", "seed=0,1,2,3,4", "budget=short", "data=mvtec_ad", f"results.dir={tmp_path}"
+    )
+    found = estimate(cells, left_out, 2, measured(tmp_path))
+    assert (found.cells, found.finished) == (5, 2)
+    assert found.device_seconds == pytest.approx(30) and found.wall_seconds == pytest.approx(20)
+    assert found.runs_mib == pytest.approx(3, rel=0.01) and found.cache_mib is not None
+    assert found.unknown.empty
+    other, _ = wanted("method=ae_l2", "category=bottle", "budget=smoke", "data=mvtec_ad", f"results.dir={tmp_path}")
+    assert estimate(other, 0, 1, measured(tmp_path)).finished == 0
+
+
+def test_figures_come_from_the_nearest_measured_cells(tmp_path: Path) -> None:
+    finished(tmp_path, "ae_l2", "bottle", 10)
+    finished(tmp_path, "ae_l2", "pill", 20)
+    finished(tmp_path, "ae_l2", "wood", 90, kind="texture")
+    finished(tmp_path, "variation_model", "bottle", 3)
+    cells, _ = wanted(
+        "method=ae_l2,texture_inspection,cnn_feature_dictionary",
+        "category=bottle,screw,grid",
+        "budget=short",
+        "data=mvtec_ad",
+    )
+    reference = pd.DataFrame([dict.fromkeys(COLUMNS, "") | {"dataset": "mvtec_ad", "budget": "short", "seconds": 50.0, "mib": 1.0,
+        "method": "texture_inspection", "category": "tile", "kind": "texture", "device": "other"}])  # fmt: skip
+    reference.to_csv(estimating.REFERENCE, index=False)
+    stored = measured(tmp_path)
+    costs = {(c.cell.method, c.cell.category): estimating.cost_of(c, stored) for c in cells}
+    seconds = {place: cost and cost.seconds for place, cost in costs.items()}
+    assert seconds == {
+        ("ae_l2", "bottle"): 10, ("ae_l2", "screw"): 15, ("ae_l2", "grid"): 90, ("texture_inspection", "grid"): 50,
+        ("cnn_feature_dictionary", "bottle"): None, ("cnn_feature_dictionary", "screw"): None,
+        ("cnn_feature_dictionary", "grid"): None,
+    }  # fmt: skip
+    found = estimate(cells, 0, 1, stored)
+    assert list(found.unknown["method"]) == ["cnn_feature_dictionary"]
+    assert "No figure for cnn_feature_dictionary at budget short" in " ".join(estimating.in_words(found))
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    finished(tmp_path / "measured", "ae_l2", "bottle", 3600)
+    command = [
+        "estimate",
+        "-m",
+        "method=ae_l2",
+        "category=bottle,pill",
+        "seed=0,1",
+        "budget=short",
+        "data=mvtec_ad",
+        "gpus=2",
+    ]
+    where = [
+        "--results",
+        str(tmp_path / "measured"),
+        f"results.dir={tmp_path}",
+        "--figures",
+        str(tmp_path / "cost.csv"),
+    ]
+    done = CliRunner().invoke(main, [*command, *where])
+    assert done.exit_code == 0, done.output
+    assert "4 cells" in done.output and "2 h 0 min on 2 workers" in done.output and "4.00 h" in done.output
+    assert list(pd.read_csv(tmp_path / "cost.csv").columns) == list(COLUMNS)
+    for wrong, message in (
+        ("method=ae_l3", "Did you mean"),
+        ("gpus=0", "at least one"),
+        ("method=texture_inspection", "No cell"),
+    ):
+        refused = CliRunner().invoke(main, ["estimate", wrong])
+        assert refused.exit_code == 1 and message in refused.output and "Traceback" not in refused.output
