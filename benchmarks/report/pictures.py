@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile, read_category
+from benchmarks.data.masks import read_mask
 from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.report.cells import Cell, Run, deciding_column
@@ -163,10 +164,11 @@ def _picture(run: Run, choice: Choice, file: ImageFile | None, map_HW: NDArray[n
     plain = np.asarray(Image.fromarray(decode(file.path, "rgb")).resize(size, Image.Resampling.LANCZOS))
     small_map = np.asarray(Image.fromarray(map_HW).resize(size, Image.Resampling.BILINEAR))
     limit = run.result.threshold
+    assert run.result.minimum_area is not None  # there is a map
     large = _small(_regions(map_HW > limit, run.result.minimum_area), size)
     heat = _outlined(_heat(plain, small_map, low, limit, _highest_score(run)), large, FOUND, 3)
     if file.mask is not None:
-        defect = _small(decode(file.mask, "gray")[..., 0] > 0, size)
+        defect = _small(read_mask(file.mask), size)
         plain, heat = _outlined(plain, defect, TRUTH, 5), _outlined(heat, defect, TRUTH, 5)
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
     pixels = Image.fromarray(np.hstack([plain, gap, heat]))

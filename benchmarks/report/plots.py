@@ -192,8 +192,9 @@ def _draw_over_area(axes: Axes, cell: Cell) -> None:
             axes.axhline(published, color=COLOURS[side], linestyle="dotted", linewidth=1)
             axes.text(first, published, "paper", color=COLOURS[side], va="bottom", fontsize=7)
     area = cell.scored[0].result.minimum_area
-    axes.axvline(area, color=INK, linewidth=0.8)
-    axes.text(area, 1.02, "used here", ha="center", fontsize=8)
+    if area is not None:
+        axes.axvline(area, color=INK, linewidth=0.8)
+        axes.text(area, 1.02, "used here", ha="center", fontsize=8)
     axes.set_xlim(first, last * 6)
     _unit(axes, "y")
     axes.set_xlabel("minimum defect area, share of the image")

@@ -40,6 +40,9 @@ def build(results: Path, out: Path) -> Built:
         failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""
         raise UserError(f"No finished run in {results / 'runs'}{failures}. Make some with `defectbench run`.")
     rows = leaderboard(records)  # refuses seeds that differ in more than the seed
+    rows = rows[rows["minimum_area"].notna()]
+    if rows.empty:
+        raise UserError(f"No finished run in {results / 'runs'} has anomaly maps, so there is no area to study.")
     study = area_study(read_grids(results, records))
     sections = [
         _section(study, str(dataset), str(budget), _on_random_weights(part))

@@ -32,18 +32,22 @@ class Grid:
     @property
     def declared(self) -> int:
         """The place in `areas` of the area that the run was decided by."""
-        assert self.record.result is not None
+        assert self.record.result is not None and self.record.result.minimum_area is not None
         return self.areas.index(_as_written(self.record.result.minimum_area))
 
 
 def read_grids(results: Path, records: Iterable[Record]) -> list[Grid]:
-    """The scores of all finished runs, in the order of `records`.
+    """The scores of all finished runs that have areas, in the order of `records`; samples without maps have none.
 
     Raises:
         UserError: scores that are missing, not ours, or not those of their record.
     """
     store = RunStore(results)
-    return [read_grid(store.folder(record.cell) / SCORES, record) for record in records if record.result is not None]
+    return [
+        read_grid(store.folder(record.cell) / SCORES, record)
+        for record in records
+        if record.result is not None and record.result.minimum_area is not None
+    ]
 
 
 def read_grid(path: Path, record: Record) -> Grid:
@@ -96,7 +100,7 @@ def _as_written(area: float) -> float:
 def _must_be_of_its_record(grid: Grid) -> None:
     """The recorded decision must follow from the scores, or the two files are of different runs."""
     result = grid.record.result
-    assert result is not None
+    assert result is not None and result.minimum_area is not None
     if _as_written(result.minimum_area) not in grid.areas:
         raise ValueError(f"no column {SCORE}{result.minimum_area:g}, the area that its run.json names")
     limit = threshold(grid.validation_VA[:, grid.declared])
