@@ -32,10 +32,7 @@ def build(results: Path, out: Path) -> Built:
     Raises:
         UserError: no finished run, seeds that cannot stand together, or scores that cannot be read.
     """
-    found = RunStore(results).records()
-    records = [
-        record for record in found if record.result is None or record.result.minimum_area is not None
-    ]  # has maps
+    records = RunStore(results).records()
     if not any(record.result for record in records):
         failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""
         raise UserError(f"No finished run in {results / 'runs'}{failures}. Make some with `defectbench run`.")
