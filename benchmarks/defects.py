@@ -39,7 +39,10 @@ def _data_root(config: DictConfig) -> Path:
     if OmegaConf.is_missing(config.data, "root"):
         raise UserError("Say where your images are: data.root=DIR, the folder that holds the categories.")
     if "samples" in config.data:
-        raise UserError(f"The dataset {config.data.name} has no images of products: name its benchmark too (README).")
+        raise UserError(
+            f"The dataset {config.data.name} has no images of products: add benchmark=mnist for digits, benchmark=creditcard "
+            "for tables."
+        )
     root = Path(config.data.root)
     if "spec" not in config.data:
         return root

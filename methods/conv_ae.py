@@ -2,7 +2,7 @@
 
 Source: F. Chollet, Building Autoencoders in Keras, blog.keras.io, 2016, "convolutional autoencoder". Idea: as for the dense one;
 its code of 8 x 4 x 4 keeps places, so that strokes are copied rather than recognised.
-Cost of the full budget: about ten minutes for MNIST's 60,000 training images on a CPU core.
+Cost of the full budget: a minute for 5,800 digits on a free CPU core (1.2 s an epoch).
 """
 
 import torch

@@ -2,7 +2,7 @@
 
 Source: V. Valkov, Credit Card Fraud Detection using Autoencoders in Keras, curiousily.com, 2017, and its many descendants. Idea:
 seven numbers carry what normal transactions have in common; a fraud comes back changed.
-Cost of the full budget: seconds for a few thousand rows, minutes for the 284,807 of the original file on a CPU core.
+Cost of the full budget: 2 s for 790 rows; 182,000 rows take 10 s an epoch on a shared CPU core.
 """
 
 from torch import Tensor, nn

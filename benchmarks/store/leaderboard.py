@@ -257,7 +257,8 @@ def _refuse_mixture(records: Sequence[Record]) -> None:
 
 def _training_samples(record: Record) -> int | None:
     train = record.identity["config"].get("method", {}).get("train", {})
-    return train["epochs"] * train["samples"] if {"epochs", "samples"} <= train.keys() else None
+    epochs, samples = train.get("epochs"), train.get("samples")
+    return epochs * samples if epochs and samples else None
 
 
 def _weights(record: Record, result: Result) -> str:
