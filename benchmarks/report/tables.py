@@ -12,7 +12,6 @@ from benchmarks.store.leaderboard import COMPARED, has_the_papers_images
 
 Status = Literal["done", "failed", "missing", "not_applicable"]
 Show = Literal["interval", "counts", "std", "none"]
-SHOW: tuple[Show, ...] = ("interval", "counts", "std", "none")
 MEAN = "mean"
 
 

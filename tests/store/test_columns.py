@@ -19,10 +19,6 @@ def test_the_schema_page_is_up_to_date() -> None:
     assert (PROJECT / "results" / "LEADERBOARD.md").read_text(encoding="utf-8") == schema_page(), remedy
 
 
-def test_a_range_leaves_room_for_rounding() -> None:
-    validate(leaderboard([RECORD]).astype(object).assign(aupro=1.0000000000000002, image_auroc=-1e-17))
-
-
 @pytest.mark.parametrize(
     ("column", "value", "complaint"),
     [
@@ -47,7 +43,7 @@ def test_a_value_outside_the_schema_is_named(column: str, value: object, complai
 
 def test_a_mean_of_ones_is_one_whatever_its_last_digit() -> None:
     rows = leaderboard([RECORD]).astype(object)
-    rows["image_average_precision"] = [1 + 2e-16]
+    rows["image_average_precision"], rows["aupro"] = [1 + 2e-16], [-1e-17]
     validate(rows)
 
 
