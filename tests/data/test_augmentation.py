@@ -76,7 +76,7 @@ def test_the_generator_decides() -> None:
 
 def test_a_patch_that_does_not_fit_is_refused() -> None:
     """Turned by 45 degrees its pixels' centres are 49 sqrt(2) = 69.3 apart."""
-    with pytest.raises(UserError, match="patch of 50 px does not fit into an image of 60 x 60 px.*px to 71"):
+    with pytest.raises(UserError, match=r"patch of 50 px does not fit into an image of 60 x 60 px.*px to 71"):
         draw(ALL, 100, 50)
 
 
