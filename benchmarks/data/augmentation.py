@@ -63,9 +63,11 @@ def draw_views(
         reach_N = (patch - 1) * (abs(cos_N) + abs(sin_N))
         room_N2 = (size_xy - 1 - reach_N[:, None]) / 2
         if room_N2.min() < 0:
+            widest = math.radians(min(augmentation.rotation_deg, 45))
+            needed = 1 + math.ceil((patch - 1) * (math.cos(widest) + math.sin(widest)))
             raise UserError(
                 f"A rotated patch of {patch} px does not fit into an image of {image_hw[1]} x {image_hw[0]} px: raise "
-                f"method.inputs.texture.px to {math.ceil(reach_N.max()) + 1}, or lower category.augmentation.rotation_deg."
+                f"method.inputs.texture.px to {needed}, or lower category.augmentation.rotation_deg."
             )
     centre_N2 = (size_xy - 1) / 2 + rng.uniform(-1, 1, (samples, 2)) * room_N2
     flip_N2 = np.ones((samples, 2))

@@ -1,5 +1,7 @@
 """The CNN feature dictionary: its parts against scikit-learn and slow references, and the whole on drawn images."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import pytorch_lightning as pl
@@ -9,6 +11,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from benchmarks.data.datasets import to_float
+from benchmarks.data.images import decode
 from methods import cnn_feature_dictionary
 from methods.cnn_feature_dictionary import CNNFeatureDictionary, interpolate_scores, kmeans, nearest
 
@@ -97,6 +101,25 @@ def test_kmeans_is_as_good_as_scikit_learns(points_NK: Tensor) -> None:
     total = squared_distances(points_NK, kmeans(points_NK, 10)).sum().item()
     reference = KMeans(10, n_init=5, random_state=0).fit(points_NK.numpy()).inertia_
     assert total == pytest.approx(reference, rel=0.02)
+
+
+def test_dictionary_of_real_patches_is_scikit_learns(mvtec_ad: Path) -> None:
+    """Patches of a real bottle in features of layer1: PCA's subspace, and a k-means objective as good as scikit-learn's."""
+    torch.manual_seed(0)
+    method = build(layer="layer1")
+    pixels_HWC = decode(mvtec_ad / "bottle" / "train" / "good" / "000.png", "rgb", px=256)
+    image_CHW = to_float(torch.from_numpy(pixels_HWC[None]))[0]
+    features_ND = method._features(image_CHW, cnn_feature_dictionary.random_corners(image_CHW, 16, 3000))
+    method._observed = [features_ND]
+    method.fit()
+
+    reference = PCA(0.95, svd_solver="full").fit(features_ND.double().numpy())
+    projector_DD = method.components_KD.T @ method.components_KD  # of the subspace, whatever the signs of its axes
+    np.testing.assert_allclose(projector_DD.numpy(), reference.components_.T @ reference.components_, atol=1e-4)
+    projected_NK = method._project(features_ND)
+    total = squared_distances(projected_NK, kmeans(projected_NK, 5)).sum().item()
+    best = KMeans(5, n_init=10, random_state=0).fit(projected_NK.double().numpy()).inertia_
+    assert best * 0.999 < total < best * 1.1
 
 
 def test_nearest_orders_by_distance(points_NK: Tensor) -> None:

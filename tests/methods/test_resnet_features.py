@@ -11,6 +11,8 @@ from torchvision.models import ResNet, resnet18
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms import Normalize
 
+from benchmarks.data.datasets import to_float
+from benchmarks.data.images import decode
 from methods.blocks import resnet_features
 from methods.blocks.resnet_features import ResNetFeatures
 from methods.contract import MethodError
@@ -54,6 +56,24 @@ def test_features_are_those_of_torchvision_on_cut_patches(
     with torch.no_grad():
         expected_NDHW = create_feature_extractor(torchvision_network, [layer])(patches_NCHW)[layer]
     torch.testing.assert_close(features_ND, expected_NDHW.mean(dim=(2, 3)), rtol=1e-5, atol=1e-5)
+
+
+def test_real_features_are_those_of_torchvision_on_cut_patches(mvtec_ad: Path) -> None:
+    """Trained weights on a real bottle, against torchvision's own layers one after the other."""
+    if not REAL_WEIGHTS.exists():
+        pytest.skip(f"needs {REAL_WEIGHTS}")
+    pixels_HWC = decode(mvtec_ad / "bottle" / "test" / "broken_large" / "000.png", "rgb", px=256)
+    image_CHW = to_float(torch.from_numpy(pixels_HWC[None]))[0]
+    corners_N2 = torch.cartesian_prod(torch.arange(0, 241, 48), torch.arange(0, 241, 48))
+    features_ND = ResNetFeatures(str(REAL_WEIGHTS), "layer3", PATCH).of_patches(image_CHW, corners_N2, PATCH)
+
+    network = resnet18().eval()
+    network.load_state_dict(torch.load(REAL_WEIGHTS, weights_only=True), strict=False)
+    x = Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])(cut(image_CHW, corners_N2))
+    with torch.no_grad():
+        for name in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3"):
+            x = network.get_submodule(name)(x)
+    torch.testing.assert_close(features_ND, x.mean(dim=(2, 3)), rtol=1e-4, atol=1e-4)
 
 
 def test_network_sees_a_bounded_number_of_pixels_at_once(weight_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
