@@ -44,6 +44,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def launchers(session: nox.Session) -> None:
+    """Sweeps under Ray with two logical GPUs, against the plain launcher: the same scores."""
+    install(session, "test", "ray")
+    session.run("pytest", "-q", "tests/sweep", *session.posargs, env={"DEFECTBENCH_LAUNCHERS": "1"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and common mistakes."""
     session.install("-c", CONSTRAINTS, "ruff")

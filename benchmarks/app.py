@@ -45,7 +45,7 @@ def _first_of(*values: object) -> object:
 def register_own_categories(overrides: Iterable[str]) -> None:
     """Make `category=<name>` work for folders that have no file in `conf/category`: they start from `own.yaml`."""
     known = {path.stem for path in (CONF / "category").glob("*.yaml")}
-    for name in sorted(_chosen(overrides, "category") - known):
+    for name in sorted(chosen(overrides, "category") - known):
         own = OmegaConf.load(CONF / "category" / "own.yaml")
         own.name = name
         ConfigStore.instance().store(group="category", name=name, node=own)
@@ -63,7 +63,7 @@ def composed(overrides: Sequence[str]) -> DictConfig:
         return hydra.compose("config", list(overrides))
 
 
-def _chosen(overrides: Iterable[str], group: str) -> set[str]:
+def chosen(overrides: Iterable[str], group: str) -> set[str]:
     """The options that overrides choose in a config group, sweeps unrolled."""
     names: set[str] = set()
     for text in overrides:

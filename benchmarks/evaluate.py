@@ -22,12 +22,10 @@ from benchmarks.map_files import VALIDATION, map_path, read_map
 from benchmarks.measure import result_of
 from benchmarks.score import Scores
 from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
-from benchmarks.store.record import Cell, Record
+from benchmarks.store.record import EXTERNAL, Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore
 
 log = logging.getLogger(__name__)
-
-BUDGET = "external"  # nothing is known of what was spent
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
 
 def _refuse_to_replace_ours(store: RunStore, cell: Cell) -> None:
     found = store.find(cell)
-    if found is not None and found.budget != BUDGET:
+    if found is not None and found.budget != EXTERNAL:
         raise UserError(
             f"{store.folder(cell)} holds a run of the benchmark itself (budget {found.budget}), which stays: give --method NAME "
             "or --results DIR."
@@ -204,12 +202,12 @@ def _record(maps: MapFolder, request: Request, config: DictConfig, category: Cat
         kind=config.category.kind,
         seed=request.seed,
         dataset=request.dataset,
-        budget=BUDGET,
+        budget=EXTERNAL,
         status="failed",
         identity=asdict(identity),
         test_data=fingerprint(category.test, None),
         revision=provenance.revision(PROJECT),
-        device=BUDGET,
+        device=EXTERNAL,
         visible_gpus="",
         threads=1,
         started=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -12,6 +12,7 @@ from benchmarks.cli.errors import hydra_raises, told_to_the_user
 from benchmarks.cli.estimate import estimate
 from benchmarks.cli.evaluate import evaluate
 from benchmarks.cli.study import study
+from benchmarks.errors import UserError
 
 RESULTS = click.option(
     "--results",
@@ -154,16 +155,27 @@ def categories(root: Path | None) -> None:
 @list_.command()
 @RESULTS
 def runs(results: Path) -> None:
-    """Stored runs, with their status and numbers."""
+    """Stored runs: a grid of how they stand, then one row each with its numbers.
+
+    finished: asked for again, it is skipped. failed: see error.txt and log.txt in its folder. stale: configuration, code, versions
+    or data have changed since, so it would run again. missing: other cells here have a run of that seed. unchecked: its data are
+    not where they were.
+    """
     with told_to_the_user():
         from benchmarks.report.terminal import console, runs_table
-        from benchmarks.store.runs import RunStore
+        from benchmarks.sweep.status import grids, run_statuses
 
-        console().print(runs_table(RunStore(results).records()))
+        statuses = run_statuses(results)
+        if not statuses:
+            raise UserError(f"No run in {results / 'runs'}. Make some with `defectbench run`.")
+        screen = console()
+        for grid in grids(statuses):
+            screen.print(grid)
+        screen.print(runs_table(statuses))
 
 
-main.add_command(compare)
 main.add_command(data)
+main.add_command(compare)
 main.add_command(evaluate)
 main.add_command(estimate)
 main.add_command(study)

@@ -12,6 +12,9 @@ from benchmarks.protocol.pixel_metrics import PixelMetrics
 
 SCHEMA = 2  # raise it when a field changes its meaning
 
+EXTERNAL = "external"
+"""The budget of maps that another program made: nothing is known of what was spent."""
+
 Status = Literal["finished", "failed"]
 
 

@@ -5,12 +5,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
 from benchmarks.files import write_text
-from benchmarks.sweep.wanted import Wanted
+
+if TYPE_CHECKING:
+    from benchmarks.sweep.wanted import Wanted
 
 Status = Literal["finished", "failed", "busy", "died"]
 
@@ -21,7 +23,7 @@ DIED = "the process died: killed, or out of memory"
 class Job:
     """One cell to run."""
 
-    wanted: Wanted
+    wanted: "Wanted"
     overrides: tuple[str, ...]
     expected_seconds: float | None
     """None where no such cell was ever measured."""

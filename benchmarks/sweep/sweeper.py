@@ -4,7 +4,7 @@ launcher (one process, joblib, Ray, SLURM). Which job runs when and on which dev
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import inf
@@ -17,12 +17,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks import app
 from benchmarks.errors import UserError
 from benchmarks.estimate import COLUMNS, cost_of, measured
 from benchmarks.report.terminal import console
 from benchmarks.sweep.jobs import DIED, Job, Outcome, failures_table, outcomes, report_end, started
 from benchmarks.sweep.requests import Requests
-from benchmarks.sweep.wanted import Wanted, applies, wanted_of
+from benchmarks.sweep.wanted import Wanted, belongs, wanted_of
 from benchmarks.sweep.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Plan:
     """Longest first; those of unknown length before all others."""
     finished: int
     left_out: int
-    """Cells to which their method does not apply."""
+    """Cells to which their method does not apply, or for which the paper does not run it."""
 
     def __str__(self) -> str:
         return f"{len(self.jobs)} cells to run, {self.finished} finished already, {self.left_out} do not apply"
@@ -56,7 +57,7 @@ class CellSweeper(BasicSweeper):
             HydraException: an override that cannot be understood or an option that does not exist; nothing is run then.
             UserError: some cells failed. All others are finished.
         """
-        plan = self._plan(self._expanded(arguments))
+        plan = self._plan(self._expanded(arguments), app.chosen(arguments, "category"))
         log.info("sweep: %s", plan)
         if not plan.jobs:
             return []
@@ -74,13 +75,13 @@ class CellSweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         return self.split_arguments(parser.parse_overrides([*self._parse_config(), *arguments]), None)[0]
 
-    def _plan(self, requests: Sequence[Sequence[str]]) -> Plan:
+    def _plan(self, requests: Sequence[Sequence[str]], named: Collection[str]) -> Plan:
         answered, waiting, left_out = 0, [], 0
         stores = cache(Requests)
         for overrides in requests:
             if stores(self._results(overrides)).answer(overrides) is not None and not self._forced(overrides):
                 answered += 1
-            elif (wanted := self._wanted(overrides)) is None:
+            elif (wanted := self._wanted(overrides, named)) is None:
                 left_out += 1
             else:
                 waiting.append((wanted, tuple(overrides)))
@@ -95,14 +96,14 @@ class CellSweeper(BasicSweeper):
     def _forced(self, overrides: Sequence[str]) -> bool:
         return any(text.lower() == "force=true" for text in overrides)
 
-    def _wanted(self, overrides: Sequence[str]) -> Wanted | None:
-        """The cell of a job; None if its method does not apply. Composed once for all seeds."""
+    def _wanted(self, overrides: Sequence[str], named: Collection[str]) -> Wanted | None:
+        """The cell of a job; None if it does not belong to the sweep. Composed once for all seeds."""
         config = self._composed(tuple(text for text in overrides if not text.startswith("seed=")))
         seeds = [text.partition("=")[2] for text in overrides if text.startswith("seed=")]
         seed = seeds[-1] if seeds else str(config.seed)
         if not seed.lstrip("-").isdigit():
             raise UserError(f"seed={seed} is not a whole number.")
-        return wanted_of(config, int(seed)) if applies(config) else None
+        return wanted_of(config, int(seed)) if belongs(config, named) else None
 
     def _composed(self, overrides: tuple[str, ...]) -> DictConfig:
         assert self.hydra_context is not None and self.config is not None

@@ -1,6 +1,6 @@
 """Which cells a command line asks for: `defectbench run`'s overrides, expanded as Hydra's sweeper does, and nothing run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def wanted_cells(overrides: Sequence[str]) -> tuple[list[Wanted], int]:
     app.register_resolvers()
     app.register_own_categories(overrides)
     cells, left_out = [], 0
+    named = app.chosen(overrides, "category")
     composed: dict[tuple[str, ...], DictConfig] = {}
     with initialize_config_dir(str(app.CONF), version_base="1.3"):
         for job in _jobs(overrides):
@@ -77,7 +78,7 @@ def wanted_cells(overrides: Sequence[str]) -> tuple[list[Wanted], int]:
                 composed[rest] = compose("config", list(rest))
             config = composed[rest]
             seed = next((_whole_number(text) for text in job if text.startswith("seed=")), config.seed)
-            if applies(config):
+            if belongs(config, named):
                 cells.append(wanted_of(config, seed))
             else:
                 left_out += 1
@@ -101,6 +102,16 @@ def _jobs(overrides: Sequence[str]) -> list[list[str]]:
 def applies(config: DictConfig) -> bool:
     """Whether the method is meant for this kind of category (PROTOCOL section 3)."""
     return config.category.kind in config.method.inputs
+
+
+def belongs(config: DictConfig, named: Collection[str]) -> bool:
+    """Whether a sweep runs this cell: the method applies, and where the paper runs it on some categories only, it is one of those.
+
+    Args:
+        named: categories that the command line names itself; for them the paper's choice does not count.
+    """
+    chosen = config.method.get("table_categories")
+    return applies(config) and (chosen is None or config.category.name in {*chosen, *named})
 
 
 def wanted_of(config: DictConfig, seed: int) -> Wanted:

@@ -1,0 +1,95 @@
+"""How the runs of a store stand today: finished, failed, stale, missing. Needs torch only for runs that a look-up cannot answer."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hydra.errors import HydraException
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.catalogue import method_names
+from benchmarks.errors import UserError
+from benchmarks.store.record import EXTERNAL, Cell, Record
+from benchmarks.store.runs import RunStore
+from benchmarks.sweep.requests import Requests
+
+State = Literal["finished", "failed", "stale", "unchecked"]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One stored run, and what is to be said of it."""
+
+    record: Record
+    state: State
+    """Stale: asked for again, it would run again. Unchecked: its data or settings are not here to compare with."""
+    reason: str = ""
+
+
+def run_statuses(results: Path) -> list[RunStatus]:
+    """The state of each stored run, in the order of their folders.
+
+    Raises:
+        UserError: a folder holds no readable record.
+    """
+    requests = Requests(results)
+    known = [(record, _known(record, requests)) for record in RunStore(results).records()]
+    open_ = [record for record, status in known if status is None]
+    compared = {
+        record.cell: _compared(record) for record in track(open_, "comparing", transient=True, disable=not open_)
+    }
+    return [status or compared[record.cell] for record, status in known]
+
+
+def _known(record: Record, requests: Requests) -> RunStatus | None:
+    """What can be told without composing the run's configuration."""
+    if record.status == "failed":
+        return RunStatus(record, "failed", record.error)
+    if record.budget == EXTERNAL or requests.answer(record.overrides) == record:
+        return RunStatus(record, "finished")
+    return None
+
+
+def _compared(record: Record) -> RunStatus:
+    from benchmarks.run import changes_since
+
+    try:
+        changes = changes_since(record)
+    except (UserError, HydraException, OSError) as error:
+        return RunStatus(record, "unchecked", str(error))
+    return RunStatus(record, "stale", "; ".join(changes)) if changes else RunStatus(record, "finished")
+
+
+def grids(statuses: Iterable[RunStatus]) -> list[Table]:
+    """For each dataset and budget a table of categories by methods: how many runs of each state, how many are missing."""
+    sections: dict[tuple[str, str], list[RunStatus]] = {}
+    for status in statuses:
+        sections.setdefault((status.record.dataset, status.record.budget), []).append(status)
+    return [_grid(f"{dataset}, budget {budget}", found) for (dataset, budget), found in sorted(sections.items())]
+
+
+def _grid(title: str, statuses: list[RunStatus]) -> Table:
+    kinds = {status.record.category: status.record.kind for status in statuses}
+    methods = sorted({status.record.method for status in statuses})
+    seeds = {status.record.seed for status in statuses}
+    by_cell = {status.record.cell: status for status in statuses}
+    shown = Table(title=title, title_justify="left")
+    for name in ("category", *methods):
+        shown.add_column(name)
+    for category, kind in sorted(kinds.items()):
+        texts = [_cell(method, category, kind, seeds, by_cell) for method in methods]
+        shown.add_row(category, *texts)
+    return shown
+
+
+def _cell(method: str, category: str, kind: str, seeds: set[int], by_cell: Mapping[Cell, RunStatus]) -> str:
+    found = [by_cell[cell] for seed in sorted(seeds) if (cell := Cell(method, category, seed)) in by_cell]
+    if not found and method not in method_names(kind):
+        return "-"
+    counts = Counter(status.state for status in found)
+    parts = [f"{count} {state}" for state, count in counts.items()]
+    missing = len(seeds) - len(found)
+    return ", ".join([*parts, *([f"{missing} missing"] if missing else [])])
