@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from hydra.core.utils import JobReturn
 
 from benchmarks.cli import main
+from benchmarks.sweep.wanted import wanted_cells
 from tests.conftest import PROJECT
 
 SMALL = ["data.spec.px=64", "data.spec.train_good=10", "data.spec.test_good=3", "data.spec.per_defect=2"]
@@ -46,11 +47,11 @@ def test_cells_that_do_not_apply_are_left_out_and_finished_ones_looked_up(tmp_pa
     assert "skipped" not in again.output
 
 
-def test_the_papers_choice_of_categories_holds_unless_one_is_named(tmp_path: Path) -> None:
-    swept = "hydra.sweeper.params={method:variation_model,category:'bottle,zipper'}"
-    assert "1 cells to run, 0 finished already, 1 do not apply" in sweep(tmp_path, swept).output
-    named = sweep(tmp_path, "method=variation_model", "category=zipper,bottle")
-    assert "1 cells to run, 1 finished already, 0 do not apply" in named.output
+def test_the_papers_choice_of_categories_holds_unless_one_is_named() -> None:
+    cells, left_out = wanted_cells(["experiment=builtin", "method=variation_model"])
+    assert len(cells) == 6 and left_out == 9
+    cells, left_out = wanted_cells(["experiment=builtin", "method=variation_model", "category=zipper,wood"])
+    assert [wanted.cell.category for wanted in cells] == ["zipper"] and left_out == 1
 
 
 def test_a_poisoned_category_fails_alone(tmp_path: Path) -> None:
