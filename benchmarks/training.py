@@ -1,6 +1,7 @@
 """The Lightning trainer of a run, the same for every benchmark."""
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -46,3 +47,10 @@ def trainer_for(config: DictConfig, folder: Path, callbacks: Sequence[pl.Callbac
         enable_progress_bar=config.progress,
         num_sanity_val_steps=0,  # a method that is fitted in closed form has nothing to validate before it is fitted
     )
+
+
+def mlflow_logger(save_dir: str, tracking_uri: str | None) -> pl.loggers.Logger:
+    """Lightning's MLflow logger, into a folder unless a server is named."""
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow would rather have a database; a run's folder is enough here
+    logger: pl.loggers.Logger = pl.loggers.MLFlowLogger("defectbench", tracking_uri=tracking_uri, save_dir=save_dir)
+    return logger
