@@ -15,7 +15,6 @@ import hydra.utils
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from threadpoolctl import threadpool_limits
 
 from benchmarks import app, provenance
 from benchmarks.benchmark import Benchmark
@@ -26,6 +25,7 @@ from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
 from benchmarks.store.record import Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore
 from benchmarks.sweep.requests import Requests
+from benchmarks.sweep.threads import limit_threads, threads_of
 from benchmarks.sweep.wanted import applies
 from methods.contract import MethodError
 
@@ -50,7 +50,7 @@ def run(config: DictConfig) -> Record:
         raise UserError(
             f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
         )
-    _limit_threads(config.threads)
+    limit_threads(threads_of(config))
     benchmark: Benchmark = hydra.utils.instantiate(config.benchmark)
     category = benchmark.read(config)
     wanted = _identity(config, benchmark, category)
@@ -89,13 +89,6 @@ def _weights(config: DictConfig) -> list[Path]:
     """The file of weights that the method starts from, if there is one."""
     path = Path(str(config.method.get("weights", "")))
     return [path] if path.is_file() else []
-
-
-def _limit_threads(threads: int | None) -> None:
-    """Give this process so many CPU threads; without a number it keeps the share that its launcher gave it."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-        threadpool_limits(threads)
 
 
 def _identity(config: DictConfig, benchmark: Benchmark, category: Any) -> Identity:

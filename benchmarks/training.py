@@ -51,6 +51,8 @@ def trainer_for(config: DictConfig, folder: Path, callbacks: Sequence[pl.Callbac
 
 def mlflow_logger(save_dir: str, tracking_uri: str | None) -> pl.loggers.Logger:
     """Lightning's MLflow logger, into a folder unless a server is named."""
-    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow would rather have a database; a run's folder is enough here
+    os.environ.setdefault(
+        "MLFLOW_ALLOW_FILE_STORE", "true"
+    )  # MLflow would rather have a database; a run's folder is enough here
     logger: pl.loggers.Logger = pl.loggers.MLFlowLogger("defectbench", tracking_uri=tracking_uri, save_dir=save_dir)
     return logger

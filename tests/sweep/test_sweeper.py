@@ -96,7 +96,7 @@ def test_order_and_process_change_no_score(tmp_path: Path) -> None:
 def test_ray_gives_each_cell_a_gpu_of_its_own_and_changes_no_score(tmp_path: Path) -> None:
     cells = ["method=variation_model,ae_l2", "category=bottle,pill"]
     assert sweep(tmp_path, *cells, name="plain").exit_code == 0
-    ray = ["hydra/launcher=ray_gpus", "hydra.launcher.ray.init.num_gpus=2", "+hydra.launcher.ray.init.num_cpus=2"]
+    ray = ["hydra/launcher=ray_gpus", "hydra.launcher.ray.init.num_gpus=2", "hydra.launcher.ray.remote.num_cpus=1"]
     command = [sys.executable, "-m", "benchmarks", "run", "-m", *FAST, *places(tmp_path, "ray"), *cells, *ray]
     ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr

@@ -1,0 +1,41 @@
+"""CPU threads of a cell: cells that run side by side share the cores."""
+
+import os
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+
+def threads_of(config: DictConfig) -> int | None:
+    """What `threads` says; else the launcher's share for each cell; None where a cell has the machine to itself."""
+    if config.threads is not None:
+        return max(1, int(config.threads))
+    return share_of(HydraConfig.get().launcher, available_cores()) if HydraConfig.initialized() else None
+
+
+def share_of(launcher: DictConfig, cores: int) -> int | None:
+    """Threads that a launcher's configuration leaves to each cell."""
+    if "n_jobs" in launcher:  # joblib; -1 is a job for each core
+        return max(1, cores // (launcher.n_jobs if launcher.n_jobs > 0 else cores))
+    for reserved in ("ray.remote.num_cpus", "cpus_per_task"):  # what Ray and SLURM reserve for a job
+        if (cpus := OmegaConf.select(launcher, reserved)) is not None:
+            return max(1, int(cpus))
+    return None
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def limit_threads(threads: int | None) -> None:
+    """Let torch, numba and the BLAS and OpenMP libraries of this process use so many threads; None changes nothing."""
+    if threads is None:
+        return
+    import numba
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    threadpool_limits(threads)
