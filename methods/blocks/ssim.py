@@ -1,7 +1,8 @@
 """Structural similarity, per pixel (Wang, Bovik, Sheikh, Simoncelli 2004), with a Gaussian window.
 
-The window is applied by two banded matrices, one for the rows and one for the columns, to all five local moments at once: on a
-CPU this takes a third (map) to a half (training) of the time of a convolution, at the same values.
+SSIM needs the two variances only as their sum, so four local moments do: two means, mean sum of squares, mean product. The
+window is applied to all four at once by two banded matrices, one for the rows and one for the columns: on a CPU this takes half
+(map) to a quarter (training) of the time of the fastest of kornia, pytorch-msssim and torchmetrics, at the same values.
 """
 
 import torch
@@ -28,12 +29,12 @@ class SSIM(nn.Module):
 
     def forward(self, a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
         """SSIM in [-1, 1] around each pixel, (B, C, H, W); the window is reflected at the border."""
-        moments = torch.stack([a_BCHW, b_BCHW, a_BCHW.square(), b_BCHW.square(), a_BCHW * b_BCHW])
-        mean_a, mean_b, square_a, square_b, product = self._blurred(moments)
-        variance_a, variance_b = square_a - mean_a.square(), square_b - mean_b.square()
-        covariance = product - mean_a * mean_b
-        luminance = (2 * mean_a * mean_b + self.c1) / (mean_a.square() + mean_b.square() + self.c1)
-        structure = (2 * covariance + self.c2) / (variance_a + variance_b + self.c2)
+        moments = torch.stack([a_BCHW, b_BCHW, a_BCHW.square() + b_BCHW.square(), a_BCHW * b_BCHW])
+        mean_a, mean_b, squares, product = self._blurred(moments)
+        means_squared, means_product = mean_a.square() + mean_b.square(), mean_a * mean_b
+        variances, covariance = squares - means_squared, product - means_product
+        luminance = (2 * means_product + self.c1) / (means_squared + self.c1)
+        structure = (2 * covariance + self.c2) / (variances + self.c2)
         similarity: Tensor = luminance * structure
         return similarity
 
