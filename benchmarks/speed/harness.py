@@ -6,6 +6,7 @@ what else the machine does meets both; a round's ratio is alternative / ours, an
 
 import csv
 import gc
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ ROUNDS = (2, 9)  # at least, at most
 SECONDS_PER_PAIR = (
     30.0  # that the rounds of one pair may take together; the least number of rounds is made whatever it takes
 )
+
+LEAST_SECONDS = 0.05  # of one timing: what takes less is repeated
 
 Call = Callable[[], Any]
 
@@ -129,12 +132,16 @@ def _pair(stage: Stage, name: str, alternative: Alternative, device: str, aims: 
     ours, ours_s = _timed(stage.ours, device)
     theirs, theirs_s = _timed(alternative.run, device)
     difference = (alternative.compare or stage.compare)(ours, theirs)
-    values = {"difference": difference, "tolerance": stage.tolerance}
+    values: dict[str, Any] = {"difference": difference, "tolerance": stage.tolerance}
     if not difference <= stage.tolerance:  # nan differs, too
         return Row(stage.name, name, outcome="values differ", **values, **aims)
     del ours, theirs
     rounds = int(np.clip(SECONDS_PER_PAIR / (ours_s + theirs_s), *ROUNDS))
-    pairs = [(_timed(stage.ours, device)[1], _timed(alternative.run, device)[1]) for _ in range(rounds)]
+    ours_times, their_times = _repeats(stage.ours, ours_s, device), _repeats(alternative.run, theirs_s, device)
+    pairs = [
+        (_mean_time(stage.ours, ours_times, device), _mean_time(alternative.run, their_times, device))
+        for _ in range(rounds)
+    ]
     ours_R, theirs_R = np.array(pairs).T
     theirs_R /= alternative.share
     ratios_R = theirs_R / ours_R
@@ -165,6 +172,16 @@ def _timed(call: Call, device: str) -> tuple[Any, float]:
     value = call()
     _synchronise(device)
     return value, time.perf_counter() - start
+
+
+def _repeats(call: Call, first_s: float, device: str) -> int:
+    """How often to call for one timing. A first call may compile: only a slow one says how long the others take."""
+    seconds = first_s if first_s > 1 else _timed(call, device)[1]
+    return max(1, math.ceil(LEAST_SECONDS / seconds))
+
+
+def _mean_time(call: Call, times: int, device: str) -> float:
+    return _timed(lambda: [call() for _ in range(times)], device)[1] / times
 
 
 def _synchronise(device: str) -> None:
