@@ -85,7 +85,7 @@ def training(setting: Setting) -> Iterator[Stage]:
         yield Stage(
             f"AE training at {job.px} px, batch {job.batch}, {job.steps} steps with data and augmentation",
             partial(train_by_lightning, job),
-            {"default layout, DataLoader workers, Pillow, torchvision": Alternative(partial(train_plainly, job))},  # type: ignore[misc]
+            {"default layout, DataLoader workers, Pillow, torchvision": Alternative(partial(train_plainly, job))},
             tolerance=0.02,
             aim=setting.aim(4, 5),
         )
