@@ -151,10 +151,8 @@ def train_barely(job: Job, batches: list[Tensor]) -> list[float]:
 def train_plainly(job: Job) -> list[float]:
     """The default layout, and each sample decoded and augmented by itself in two worker processes."""
     method = job.method().to(job.device, memory_format=torch.contiguous_format)
-    data = job.data()
-    dataset = PlainSamples([file.path for file in data.fit_files], _views(job, len(data.fit_files)), job.patch)
     order = torch.Generator().manual_seed(stream_seed(SEED, "order"))
-    loader = DataLoader(dataset, job.batch, shuffle=True, generator=order, num_workers=2)
+    loader = DataLoader(plain_samples(job), job.batch, shuffle=True, generator=order, num_workers=2)
     return _steps(method, (batch.to(job.device) for batch in loader))
 
 
@@ -170,9 +168,12 @@ def _steps(method: AutoencoderL2, batches: Any) -> list[float]:
     return torch.stack(losses).tolist()
 
 
-def _views(job: Job, images: int) -> Views:
-    size = job.source_px, job.source_px
-    return draw_views(AUGMENTATION, job.batch * job.steps, images, size, job.patch, stream(SEED, "augmentation"))
+def plain_samples(job: Job) -> "PlainSamples":
+    """The samples of the job's data, before they are put in order."""
+    files = job.data().fit_files
+    size, rng = (job.source_px, job.source_px), stream(SEED, "augmentation")
+    views = draw_views(AUGMENTATION, job.batch * job.steps, len(files), size, job.patch, rng)
+    return PlainSamples([file.path for file in files], views, job.patch)
 
 
 class PlainSamples(Dataset[Tensor]):
