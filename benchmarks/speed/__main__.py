@@ -45,7 +45,7 @@ def main(names: tuple[str, ...], quick: bool, weights: str, device: str, growth:
     suffix = "_quick" if quick else ""
     with tempfile.TemporaryDirectory() as folder, told_to_the_user():
         if growth:
-            _growth(out / f"growth{suffix}.csv", quick, weights, device, Path(folder))
+            _growth(out / f"growth{suffix}.csv", quick, device, Path(folder))
         else:
             setting = Setting(quick, device, weights, Path(folder))
             _ratios(out / f"stages_{'gpu' if device == 'cuda' else 'cpu'}{suffix}.csv", names, setting)
@@ -61,13 +61,13 @@ def _ratios(path: Path, names: tuple[str, ...], setting: Setting) -> None:
     _console().print(table(rows), str(path))
 
 
-def _growth(path: Path, quick: bool, weights: str, device: str, folder: Path) -> None:
+def _growth(path: Path, quick: bool, device: str, folder: Path) -> None:
     from benchmarks.speed.growth import KINDS, grow, growth_table, sizes
 
     further = circumstances(device)
     methods, wanted = (["variation_model"], [(1, 128), (2, 128)]) if quick else (list(KINDS), sizes(512))
     rows = []
-    for row in grow(methods, wanted, folder, weights, device):
+    for row in grow(methods, wanted, folder, device):
         rows.append(row)
         write_csv(path, rows, further)
         click.echo(f"{row.method} {row.px} px: {row.peak_mib:.0f} MiB", err=True)
