@@ -82,8 +82,8 @@ def test_the_peak_is_the_runs_own() -> None:
 
 
 def test_growth_is_told_as_ratios() -> None:
-    assert sizes(512) == [(1, 512), (2, 512), (4, 512), (1, 1024)]
+    assert sizes(512) == [(1, 512), (1, 1024), (4, 512), (2, 512)]
     small = Growth("ae_l2", "texture", 10, 4, 512, 20.0, 5.0, 100.0, 1000.0)
     large = Growth("ae_l2", "texture", 10, 4, 1024, 60.0, 5.0, 400.0, 3000.0)
-    shown = growth_table([small, large])
+    shown = growth_table([large, small])
     assert [list(column.cells)[1] for column in shown.columns][4:] == ["400 (x4.00)", "3000 (x3.00)", "above"]
