@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.cli.errors import told_to_the_user
 from benchmarks.report.terminal import console
-from benchmarks.speed.harness import Setting, Stage, circumstances, measure, table, write_csv
+from benchmarks.speed.harness import DIFFER, Setting, Stage, circumstances, measure, table, write_csv
 
 STAGES = {  # name on the command line: where its function is; the modules import torch and Lightning
     "training": "stages_training",
@@ -38,6 +38,8 @@ STAGES = {  # name on the command line: where its function is; the modules impor
 def main(names: tuple[str, ...], quick: bool, weights: str, device: str, growth: bool, out: Path) -> None:
     """Measure every stage against its alternatives, on the same inputs, in turn; write OUT/stages_<cpu or gpu>.csv.
 
+    Exit code 1 where values differ; an aim that is missed is only shown.
+
     With --growth: run every method on more and on larger images, and write OUT/growth.csv.
     """
     device = _device(device)
@@ -59,6 +61,8 @@ def _ratios(path: Path, names: tuple[str, ...], setting: Setting) -> None:
         write_csv(path, rows, further)  # after each row: an interrupted run keeps what it has measured
         click.echo(f"{row.stage} / {row.alternative}: {row.outcome}", err=True)
     _console().print(table(rows), str(path))
+    if any(row.outcome == DIFFER for row in rows):
+        raise SystemExit(1)
 
 
 def _growth(path: Path, quick: bool, device: str, folder: Path) -> None:

@@ -10,8 +10,10 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -26,6 +28,8 @@ SECONDS_PER_PAIR = (
 )
 
 LEAST_SECONDS = 0.05  # of one timing: what takes less is repeated
+
+DIFFER = "values differ"
 
 Call = Callable[[], Any]
 
@@ -105,7 +109,7 @@ class Row:
     aim: float | None = None
     limit_s: float | None = None
     outcome: str = ""
-    """"met", "short", "values differ", "missing", or "-" without an aim."""
+    """"met", "short", DIFFER, "missing", or "-" without an aim."""
 
 
 def measure(stages: Iterable[Stage], device: str = "cpu") -> Iterator[Row]:
@@ -134,7 +138,7 @@ def _pair(stage: Stage, name: str, alternative: Alternative, device: str, aims: 
     difference = (alternative.compare or stage.compare)(ours, theirs)
     values: dict[str, Any] = {"difference": difference, "tolerance": stage.tolerance}
     if not difference <= stage.tolerance:  # nan differs, too
-        return Row(stage.name, name, outcome="values differ", **values, **aims)
+        return Row(stage.name, name, outcome=DIFFER, **values, **aims)
     del ours, theirs
     rounds = int(np.clip(SECONDS_PER_PAIR / (ours_s + theirs_s), *ROUNDS))
     ours_times, their_times = _repeats(stage.ours, ours_s, device), _repeats(alternative.run, theirs_s, device)
@@ -232,6 +236,10 @@ def _aim(row: Row) -> str:
     return "" if row.aim is None else f"{row.aim:.3g}"
 
 
+ALTERNATIVES = ("adeval", "opencv-python", "pytorch-msssim", "scikit-image", "torchmetrics")
+"""Packages that only alternatives need."""
+
+
 def circumstances(device: str) -> dict[str, str]:
     """Where, with what and when it is measured: further columns of the CSV files."""
     import torch
@@ -244,10 +252,18 @@ def circumstances(device: str) -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "threads": str(torch.get_num_threads()),
         "load": f"{os.getloadavg()[0]:.1f}",  # of the minute before: how busy the machine was with other things
-        "versions": " ".join(f"{name}={version}" for name, version in versions().items()),
+        "versions": " ".join(f"{name}={number}" for name, number in (versions() | _versions(ALTERNATIVES)).items()),
         "revision": revision(PROJECT),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def write_csv(path: Path, rows: Sequence[Any], further: Mapping[str, str]) -> None:

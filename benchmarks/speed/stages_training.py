@@ -79,7 +79,7 @@ def _job(setting: Setting, patch: int | None, steps: int) -> Job:
 
 
 def training(setting: Setting) -> Iterator[Stage]:
-    """Data path, augmentation and training step; losses may differ by what Pillow rounds to 8 bits."""
+    """Data path, augmentation and training step; losses may differ by what Pillow rounds, down, to 8 bits."""
     for patch in (128, None):
         job = _job(setting, patch, steps=2)
         yield Stage(
