@@ -37,6 +37,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def speed(session: nox.Session) -> None:
+    """Every stage against its obvious alternative, in one table; `-- --quick` for a first look, `-- --growth` for memory."""
+    install(session, "speed")
+    session.run("python", "-m", "benchmarks.speed", *session.posargs)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """The report page in headless Chromium, which must be installed (Debian: apt-get install chromium)."""
     install(session, "test", "browser")
