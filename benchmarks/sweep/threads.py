@@ -37,5 +37,5 @@ def limit_threads(threads: int | None) -> None:
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     threadpool_limits(threads)
