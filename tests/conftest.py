@@ -2,8 +2,9 @@
 
 import builtins
 import io
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_logger() -> Iterator[None]:
+    """Runs give the project's logger handlers of its own; the next test finds it as it was."""
+    yield
+    logger = logging.getLogger("benchmarks")
+    logger.handlers, logger.propagate = [], True
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,6 @@ def test_an_empty_mask_is_told_and_its_pixels_are_normal(
     root = tree(good=1, bad=2)
     save(root / "parts" / "ground_truth" / "scratch" / "001_mask.png", np.full((24, 24), 100, np.uint8))
     with caplog.at_level(logging.WARNING, "benchmarks"):
-        logging.getLogger("benchmarks").propagate = True
         scores = scored(root)
     assert [record.getMessage().split("/")[-1].split()[:4] for record in caplog.records] == [
         ["001_mask.png", "marks", "no", "defect:"]

@@ -38,7 +38,7 @@ def test_digits_from_command_to_report(tmp_path: Path) -> None:
     ]
     result = run(tmp_path, *sweep)
     assert result.exit_code == 0, result.output
-    assert run(tmp_path, *sweep).output.count("skipped:") == 4
+    assert "0 cells to run, 4 finished already" in run(tmp_path, *sweep).output
     report = defectbench("report", "--results", str(tmp_path))
     assert report.exit_code == 0 and "digit_3" in report.output and "nan" not in report.output
     with (tmp_path / "report" / "leaderboard.csv").open() as file:

@@ -203,10 +203,7 @@ def test_categories_and_texts_come_into_place(tmp_path: Path, prefix: str) -> No
     assert (root / BOTTLE).read_bytes() == np.random.default_rng(0).bytes(40_000)
 
 
-def test_a_category_that_is_there_is_left_as_it_is(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("benchmarks"), "propagate", True)  # runs of other tests switch it off
+def test_a_category_that_is_there_is_left_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root, archive = tmp_path / "root", packed(tmp_path / "a.tar.xz", BOTTLE, CABLE, "readme.txt")
     (root / "bottle").mkdir(parents=True)
     (root / "bottle" / "mine.txt").write_text("mine")
