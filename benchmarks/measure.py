@@ -43,6 +43,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     """
     _start_memory_counters()
     data = _data(config, category)
+    data.read()
     pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
     method = _method(config, data)
     scores = Scores(category, config.protocol, _maps_folder(config, folder))

@@ -71,9 +71,19 @@ class DefectData(pl.LightningDataModule):
         """Size and colour, settled by the training images alone."""
         return Decoding.for_category(self.category.train, self.input.px, self.input.colour, self.input.resample)
 
+    def read(self) -> None:
+        """Read the images to fit to and those held out.
+
+        Left to Lightning, an image that cannot be read would leave torch's loaders patched, and all later cells of the process fail.
+
+        Raises:
+            UserError: an image cannot be used.
+        """
+        _ = self._fit_pixels, self._validation_pixels
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Float images (B, C, H, W), or augmented views that `on_after_batch_transfer` renders on the device."""
-        images = self._pixels(self.fit_files)
+        images = self._fit_pixels
         if self.training.samples is None:
             return batches(Images(images), self.training.batch_size)
         patch, rng = self.input.patch, stream(self.seed, "augmentation")
@@ -83,7 +93,7 @@ class DefectData(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Held-out good images, whole and unaugmented."""
-        return batches(Images(self._pixels(self.validation_files)), self.predict_batch_size)
+        return batches(Images(self._validation_pixels), self.predict_batch_size)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test images, in the order of the category's index. They are opened here and nowhere else."""
@@ -96,6 +106,14 @@ class DefectData(pl.LightningDataModule):
         size = (self.input.patch, self.input.patch) if self.input.patch else self._size
         sources_BCHW = to_float(batch.pixels_BHWC)
         return render(sources_BCHW, batch.turn_B22, batch.centre_B2, size, self.augmentation.border)
+
+    @cached_property
+    def _fit_pixels(self) -> NDArray[np.uint8]:
+        return self._pixels(self.fit_files)
+
+    @cached_property
+    def _validation_pixels(self) -> NDArray[np.uint8]:
+        return self._pixels(self.validation_files)
 
     @property
     def _size(self) -> tuple[int, int]:
