@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from hydra.core.utils import JobReturn
+from torch.utils.data import DataLoader
 
 from benchmarks.cli import main
 from benchmarks.sweep.wanted import wanted_cells
@@ -56,16 +57,17 @@ def test_the_papers_choice_of_categories_holds_unless_one_is_named() -> None:
 
 def test_a_poisoned_category_fails_alone(tmp_path: Path) -> None:
     assert sweep(tmp_path, "method=variation_model", "category=pill").exit_code == 0
-    (victim,) = (tmp_path / "data").glob("*/pill/train/good/000.png")
-    victim.write_bytes(b"not an image")
+    for victim in (tmp_path / "data").glob("*/pill/train/good/*.png"):
+        victim.write_bytes(victim.read_bytes()[:-600])  # its header is whole: only decoding notices
+    untouched = DataLoader.__init__
     result = sweep(tmp_path, "method=variation_model", "category=bottle,pill,screw")
+    assert DataLoader.__init__ is untouched  # Lightning leaves it patched where it meets the bad image itself
     assert result.exit_code == 1 and "Traceback" not in result.output
-    assert "1 of 3 cells failed; the others are finished" in result.output and "000.png" in result.output
+    assert "1 of 3 cells failed; the others are finished" in result.output and ".png" in result.output
     states = {path.parts[-3]: json.loads(path.read_text())["status"] for path in tmp_path.rglob("runs/*/*/*/run.json")}
     assert states == {"bottle": "finished", "pill": "failed", "screw": "finished"}
-    assert sweep(tmp_path, "method=variation_model", "category=cable").exit_code == 0  # in the same process
     grid = CliRunner().invoke(main, ["list", "runs", "--results", str(tmp_path / "results")]).output
-    assert grid.count("1 finished") == 3 and grid.count("1 failed") == 1
+    assert grid.count("1 finished") == 2 and grid.count("1 failed") == 1
 
 
 def test_measured_cells_run_longest_first(tmp_path: Path) -> None:
