@@ -74,7 +74,7 @@ class DefectData(pl.LightningDataModule):
     def read(self) -> None:
         """Read the images to fit to and those held out.
 
-        Left to Lightning, an image that cannot be read would leave torch's loaders patched, and all later cells of the process fail.
+        Left to Lightning, an image that cannot be read would leave torch's loaders patched for all later cells.
 
         Raises:
             UserError: an image cannot be used.
