@@ -1,14 +1,9 @@
-"""What a sweep will cost before it is started: wall time on several workers, device time, disk. Needs no torch.
-
-Costs are those of measured cells, from a store of runs or from `results/speed/cell_cost.csv`; nothing is guessed where neither
-has a cell of the method at that budget.
-"""
+"""What a sweep will cost before it is started: wall time on several workers, device time, disk. Needs no torch."""
 
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -16,37 +11,9 @@ import pandas as pd
 from rich.table import Table
 
 from benchmarks.errors import UserError
-from benchmarks.files import write_text
-from benchmarks.store.identity import PROJECT
-from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
+from benchmarks.sweep.costs import Cost, cost_of, distinct_texts
 from benchmarks.sweep.wanted import Wanted, distinct
-
-REFERENCE = PROJECT / "results" / "speed" / "cell_cost.csv"
-COLUMNS = {
-    "dataset": "name of the dataset",
-    "budget": "name of the budget",
-    "method": "name of the method",
-    "category": "name of the category",
-    "kind": "texture or object",
-    "cells": "number of measured cells that the means are of",
-    "seconds": "mean time of a whole cell: decoding, fitting, scoring",
-    "mib": "mean size of a run's folder",
-    "device": "on what it was measured",
-    "threads": "CPU threads that it was given",
-    "settings": "what was overridden, apart from what the other columns say",
-    "revision": "git revisions of the code",
-}
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one cell, and where the figure comes from."""
-
-    seconds: float
-    mib: float
-    source: str
-    device: str
 
 
 @dataclass(frozen=True)
@@ -71,88 +38,6 @@ class Estimate:
     def unknown(self) -> pd.DataFrame:
         """Methods and budgets for which there is no figure; their cells count as nothing."""
         return self.methods[self.methods["seconds"].isna()]
-
-
-def measured(results: Path) -> pd.DataFrame:
-    """Mean costs of the finished cells in a store, with the columns of `COLUMNS`."""
-    store = RunStore(results)
-    groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
-    for record in store.records():
-        if record.result is not None:
-            groups[record.dataset, record.budget, record.method, record.category, record.kind].append(record)
-    rows = []
-    for key, records in sorted(groups.items()):
-        row: dict[str, Any] = dict(zip(("dataset", "budget", "method", "category", "kind"), key, strict=True))
-        row |= {
-            "cells": len(records),
-            "seconds": fmean(record.seconds for record in records),
-            "mib": fmean(_mib(store.folder(record.cell)) for record in records),
-            "device": _distinct(record.device for record in records),
-            "threads": _distinct(str(record.threads) for record in records),
-            "settings": _distinct(_settings(record) for record in records),
-            "revision": _distinct(record.revision for record in records),
-        }
-        rows.append(row)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def write_figures(path: Path, figures: pd.DataFrame) -> None:
-    """Keep measured figures in the form of `REFERENCE`."""
-    write_text(path, figures.to_csv(index=False, float_format="%.4g"))
-
-
-def _mib(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
-
-
-def _settings(record: Record) -> str:
-    """Overrides that change what is run, not what the other columns say or where things lie."""
-    told = (
-        "method=",
-        "category=",
-        "seed=",
-        "budget=",
-        "data=",
-        "data.",
-        "results.",
-        "progress=",
-        "force=",
-        "experiment=",
-    )
-    return " ".join(text for text in record.overrides if not text.startswith(told) and ".weights=" not in text)
-
-
-def _distinct(texts: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(texts))
-
-
-def reference() -> pd.DataFrame:
-    """The figures that come with the project."""
-    if not REFERENCE.exists():
-        return pd.DataFrame(columns=list(COLUMNS))
-    return pd.read_csv(REFERENCE, keep_default_na=False, dtype={"threads": str})
-
-
-def cost_of(wanted: Wanted, stored: pd.DataFrame) -> Cost | None:
-    """From the nearest cells that were measured; the store goes before the reference, None if neither knows the method.
-
-    Where the category was not measured, the mean over the method's categories of the same kind stands for it, since textures are
-    tiled and objects are not, and where there is none, the mean over all.
-    """
-    for place, known in (("measured", stored), ("reference", reference())):
-        same = known[
-            (known["dataset"] == wanted.dataset)
-            & (known["budget"] == wanted.budget)
-            & (known["method"] == wanted.cell.method)
-        ]
-        for part, source in (
-            (same[same["category"] == wanted.cell.category], place),
-            (same[same["kind"] == wanted.kind], f"by the mean of {place} {wanted.kind}s"),
-            (same, f"by the mean of {place} categories"),
-        ):
-            if len(part):
-                return Cost(part["seconds"].mean(), part["mib"].mean(), source, _distinct(part["device"]))
-    return None
 
 
 def longest_first(seconds: Iterable[float], workers: int) -> float:
@@ -220,7 +105,7 @@ def _by_method(cells: Sequence[Wanted], known: dict[tuple[str, str, str, str, st
             row["seconds"] = sum(cost.seconds for cost in found)
             sources = Counter(cost.source for cost in found)
             row["source"] = ", ".join(f"{count} {source}" for source, count in sources.items())
-            row["device"] = _distinct(cost.device for cost in found)
+            row["device"] = distinct_texts(cost.device for cost in found)
         rows.append(row)
     return pd.DataFrame(rows, columns=["method", "budget", "cells", "per_cell", "seconds", "source", "device"])
 
@@ -251,7 +136,7 @@ def in_words(found: Estimate) -> list[str]:
         "Run one of them, then estimate again."
         for row in found.unknown.itertuples()
     ]
-    devices = _distinct(found.methods["device"].dropna())
+    devices = distinct_texts(found.methods["device"].dropna())
     if devices:
         lines.append(
             f"Figures were measured on {devices}; on another device the times are others. "

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import app, provenance
+from benchmarks import provenance
+from benchmarks.composition import composed
 from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile, read_category
@@ -139,10 +139,7 @@ def _config(category: str, request: Request) -> DictConfig:
     """Protocol and category as `defectbench run` would have them."""
     if request.threshold is not None and not math.isfinite(request.threshold):
         raise UserError(f"--threshold {request.threshold} is not a number that scores can be compared with.")
-    app.register_resolvers()
-    app.register_own_categories([f"category={category}"])
-    with initialize_config_dir(str(app.CONF), version_base="1.3"):
-        config = compose("config", [f"category={category}", *request.overrides])
+    config = composed([f"category={category}", *request.overrides])
     return OmegaConf.masked_copy(config, ["protocol", "category"])
 
 

@@ -16,8 +16,9 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import app, provenance
+from benchmarks import provenance
 from benchmarks.benchmark import Benchmark
+from benchmarks.composition import composed
 from benchmarks.data.fingerprint import hash_of
 from benchmarks.errors import UserError
 from benchmarks.files import write_text
@@ -74,7 +75,7 @@ def changes_since(record: Record) -> list[str]:
     Raises:
         UserError, HydraException: what it was asked for cannot be asked for any more.
     """
-    config = app.composed(record.overrides)
+    config = composed(record.overrides)
     benchmark: Benchmark = hydra.utils.instantiate(config.benchmark)
     category = benchmark.read(config)
     return _changes(record, _identity(config, benchmark, category), config, benchmark, category)

@@ -91,12 +91,6 @@ def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def compose(*overrides: str) -> Any:
     """The configuration of one run, as `defectbench run` composes it."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
+    from benchmarks.composition import composed
 
-    from benchmarks import app
-
-    app.register_resolvers()
-    app.register_own_categories(overrides)
-    with initialize_config_dir(str(app.CONF), version_base="1.3"):
-        return hydra_compose("config", [*overrides, "progress=false", "trainer=cpu"])
+    return composed([*overrides, "progress=false", "trainer=cpu"])

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import estimate as estimating
 from benchmarks.cli import main
 from benchmarks.errors import UserError
-from benchmarks.estimate import COLUMNS, estimate, longest_first, measured
+from benchmarks.estimate import estimate, in_words, longest_first
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
+from benchmarks.sweep import costs
+from benchmarks.sweep.costs import COLUMNS, measured
 from benchmarks.sweep.wanted import distinct, wanted_cells, workers_of
 from tests.store.test_runs import RECORD, put
 
@@ -22,7 +23,7 @@ from tests.store.test_runs import RECORD, put
 @pytest.fixture(autouse=True)
 def no_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The figures that come with the project change; these tests bring their own."""
-    monkeypatch.setattr(estimating, "REFERENCE", tmp_path / "cell_cost.csv")
+    monkeypatch.setattr(costs, "REFERENCE", tmp_path / "cell_cost.csv")
 
 
 def wanted(*overrides: str) -> tuple[list, int]:
@@ -115,10 +116,10 @@ def test_figures_come_from_the_nearest_measured_cells(tmp_path: Path) -> None:
     )
     reference = pd.DataFrame([dict.fromkeys(COLUMNS, "") | {"dataset": "mvtec_ad", "budget": "short", "seconds": 50.0, "mib": 1.0,
         "method": "texture_inspection", "category": "tile", "kind": "texture", "device": "other"}])  # fmt: skip
-    reference.to_csv(estimating.REFERENCE, index=False)
+    reference.to_csv(costs.REFERENCE, index=False)
     stored = measured(tmp_path)
-    costs = {(c.cell.method, c.cell.category): estimating.cost_of(c, stored) for c in cells}
-    seconds = {place: cost and cost.seconds for place, cost in costs.items()}
+    by_place = {(c.cell.method, c.cell.category): costs.cost_of(c, stored) for c in cells}
+    seconds = {place: cost and cost.seconds for place, cost in by_place.items()}
     assert seconds == {
         ("ae_l2", "bottle"): 10, ("ae_l2", "screw"): 15, ("ae_l2", "grid"): 90, ("texture_inspection", "grid"): 50,
         ("cnn_feature_dictionary", "bottle"): None, ("cnn_feature_dictionary", "screw"): None,
@@ -126,7 +127,7 @@ def test_figures_come_from_the_nearest_measured_cells(tmp_path: Path) -> None:
     }  # fmt: skip
     found = estimate(cells, 0, 1, stored)
     assert list(found.unknown["method"]) == ["cnn_feature_dictionary"]
-    assert "No figure for cnn_feature_dictionary at budget short" in " ".join(estimating.in_words(found))
+    assert "No figure for cnn_feature_dictionary at budget short" in " ".join(in_words(found))
 
 
 def test_the_command_line(tmp_path: Path) -> None:

@@ -45,12 +45,12 @@ def main() -> None:
 def run(overrides: tuple[str, ...]) -> None:
     """Run one method on one category, or sweep over lists with -m."""
     with told_to_the_user():
-        from benchmarks import app
+        from benchmarks import app, composition
 
         sys.argv = ["defectbench run", *overrides]
         with hydra_raises():
-            app.register_resolvers()
-            app.register_own_categories(overrides)
+            composition.register_resolvers()
+            composition.register_own_categories(overrides)
             app.register_sweeper()
             app.configure_logging()
             app.main()
@@ -162,8 +162,8 @@ def runs(results: Path) -> None:
     not where they were.
     """
     with told_to_the_user():
-        from benchmarks.report.terminal import console, runs_table
-        from benchmarks.sweep.status import grids, run_statuses
+        from benchmarks.report.terminal import console
+        from benchmarks.sweep.status import grids, run_statuses, runs_table
 
         statuses = run_statuses(results)
         if not statuses:

@@ -22,8 +22,9 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
     Figures come from cells measured in a store, else from those that come with the project; where there is none, it says so.
     """
     with told_to_the_user():
-        from benchmarks.estimate import estimate, in_words, measured, methods_table, write_figures
+        from benchmarks.estimate import estimate, in_words, methods_table
         from benchmarks.report.terminal import console
+        from benchmarks.sweep.costs import measured, write_figures
         from benchmarks.sweep.wanted import wanted_cells, workers_of
 
         workers, rest = workers_of(overrides)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from benchmarks.catalogue import method_names
 from benchmarks.errors import UserError
+from benchmarks.protocol.decision import Share
 from benchmarks.store.record import EXTERNAL, Cell, Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep.requests import Requests
@@ -93,3 +94,27 @@ def _cell(method: str, category: str, kind: str, seeds: set[int], by_cell: Mappi
     parts = [f"{count} {state}" for state, count in counts.items()]
     missing = len(seeds) - len(found)
     return ", ".join([*parts, *([f"{missing} missing"] if missing else [])])
+
+
+def runs_table(statuses: Iterable[RunStatus]) -> Table:
+    """One row for each stored run."""
+    shown = Table()
+    for name in ("run", "data, budget", "status", "good", "defective", "AUROC", "why"):
+        shown.add_column(name)
+    for status in statuses:
+        record = status.record
+        reason = status.reason.splitlines()[0] if status.reason else ""
+        shown.add_row(str(record.cell), f"{record.dataset}, {record.budget}", status.state, *_outcome(record), reason)
+    return shown
+
+
+def _outcome(record: Record) -> tuple[str, str, str]:
+    result = record.result
+    if result is None:
+        return "", "", ""
+    auroc = "-" if result.image is None else f"{result.image.auroc:.3f}"
+    return _count(result.good), _count(result.defective), auroc
+
+
+def _count(share: Share | None) -> str:
+    return f"{share.correct}/{share.total}" if share else "-"

@@ -17,10 +17,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import app
+from benchmarks.composition import chosen
 from benchmarks.errors import UserError
-from benchmarks.estimate import COLUMNS, cost_of, measured
 from benchmarks.report.terminal import console
+from benchmarks.sweep.costs import COLUMNS, cost_of, measured
 from benchmarks.sweep.jobs import DIED, Job, Outcome, failures_table, outcomes, report_end, started
 from benchmarks.sweep.requests import Requests
 from benchmarks.sweep.wanted import Wanted, belongs, wanted_of
@@ -57,7 +57,7 @@ class CellSweeper(BasicSweeper):
             HydraException: an override that cannot be understood or an option that does not exist; nothing is run then.
             UserError: some cells failed. All others are finished.
         """
-        plan = self._plan(self._expanded(arguments), app.chosen(arguments, "category"))
+        plan = self._plan(self._expanded(arguments), chosen(arguments, "category"))
         log.info("sweep: %s", plan)
         if not plan.jobs:
             return []

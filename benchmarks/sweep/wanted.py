@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from benchmarks import app
+from benchmarks.composition import CONF, chosen, register_own_categories, register_resolvers
 from benchmarks.data.mvtec_ad import CategoryFacts, table1
 from benchmarks.errors import UserError
 from benchmarks.store.paper import MVTEC_AD
@@ -66,12 +66,12 @@ def wanted_cells(overrides: Sequence[str]) -> tuple[list[Wanted], int]:
     """
     from hydra import compose, initialize_config_dir
 
-    app.register_resolvers()
-    app.register_own_categories(overrides)
+    register_resolvers()
+    register_own_categories(overrides)
     cells, left_out = [], 0
-    named = app.chosen(overrides, "category")
+    named = chosen(overrides, "category")
     composed: dict[tuple[str, ...], DictConfig] = {}
-    with initialize_config_dir(str(app.CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         for job in _jobs(overrides):
             rest = tuple(text for text in job if not text.startswith("seed="))
             if rest not in composed:  # a tenth of a second each; seeds differ in nothing else

@@ -141,11 +141,11 @@ def test_every_digit_has_its_category_and_a_sweep_takes_all() -> None:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    from benchmarks import app
+    from benchmarks.composition import CONF
 
     for digit in range(10):
         assert compose("benchmark=mnist", f"category=digit_{digit}").category.digit == digit
-    with initialize_config_dir(str(app.CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         config = hydra_compose("config", ["benchmark=mnist"], return_hydra_config=True)
     assert config.hydra.sweeper.params.category.split(",") == [f"digit_{digit}" for digit in range(10)]
 
