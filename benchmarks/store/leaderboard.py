@@ -80,7 +80,7 @@ def _row(cell: Sequence[Record], read_decisions: ReadDecisions | None) -> dict[s
         "training_samples": _training_samples(first),
         **_costs(results),
         "device": _distinct(record.device for record in records),
-        "weights": _weights(first, results[0]),
+        "weights": str(results[0].facts.get("weights", "")),
         "facts": _distinct(_pairs(result.facts) for result in results),
         "revision": _distinct(record.revision for record in records),
         "versions": _distinct(_pairs(record.identity.get("versions", {})) for record in records),
@@ -259,12 +259,6 @@ def _training_samples(record: Record) -> int | None:
     train = record.identity["config"].get("method", {}).get("train", {})
     epochs, samples = train.get("epochs"), train.get("samples")
     return epochs * samples if epochs and samples else None
-
-
-def _weights(record: Record, result: Result) -> str:
-    """What the method says of its pretrained weights, else what its config says."""
-    configured = record.identity["config"].get("method", {}).get("weights", "")
-    return str(result.facts.get("weights", configured))
 
 
 def _listed(values: Iterable[float]) -> str:
