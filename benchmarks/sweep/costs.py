@@ -90,6 +90,7 @@ def _settings(record: Record) -> str:
         "progress=",
         "force=",
         "experiment=",
+        "threads=",
     )
     return " ".join(text for text in record.overrides if not text.startswith(told) and ".weights=" not in text)
 
