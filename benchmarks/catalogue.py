@@ -23,6 +23,14 @@ def method_names(*kinds: str) -> list[str]:
     return [config.name for config in _configs("method") if not kinds or set(kinds) & set(config.inputs)]
 
 
+def belongs(method: str, category: str, kind: str) -> bool:
+    """Whether a sweep over everything runs this cell: the method takes the kind, and the paper runs it on this category."""
+    return any(
+        config.name == method and kind in config.inputs and category in config.get("table_categories", [category])
+        for config in _configs("method")
+    )
+
+
 def methods() -> list[tuple[str, str]]:
     """Name and summary of each method."""
     return [(config.name, f"{config.title}: {' and '.join(config.inputs)}s") for config in _configs("method")]

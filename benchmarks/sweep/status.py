@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.catalogue import method_names
+from benchmarks.catalogue import belongs
 from benchmarks.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.store.record import EXTERNAL, Cell, Record
@@ -88,7 +88,7 @@ def _grid(title: str, statuses: list[RunStatus]) -> Table:
 
 def _cell(method: str, category: str, kind: str, seeds: set[int], by_cell: Mapping[Cell, RunStatus]) -> str:
     found = [by_cell[cell] for seed in sorted(seeds) if (cell := Cell(method, category, seed)) in by_cell]
-    if not found and method not in method_names(kind):
+    if not found and not belongs(method, category, kind):
         return "-"
     counts = Counter(status.state for status in found)
     parts = [f"{count} {state}" for state, count in counts.items()]

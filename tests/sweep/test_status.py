@@ -1,0 +1,47 @@
+"""How stored runs stand, told without running anything."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.store.record import EXTERNAL, Record
+from benchmarks.store.runs import RunStore
+from benchmarks.sweep import status
+from benchmarks.sweep.status import RunStatus, grids, run_statuses
+from tests.store.test_runs import RECORD, put
+
+
+def run_of(method: str, category: str, seed: int, kind: str = "object") -> Record:
+    return replace(RECORD, method=method, category=category, seed=seed, kind=kind)
+
+
+def test_the_grid_tells_missing_from_not_applicable() -> None:
+    statuses = [
+        RunStatus(run_of("ae_l2", "bottle", 0), "finished"),
+        RunStatus(run_of("ae_l2", "bottle", 1), "stale"),
+        RunStatus(run_of("ae_l2", "zipper", 0), "failed"),
+        RunStatus(run_of("variation_model", "bottle", 0), "finished"),
+        RunStatus(run_of("ae_l2", "carpet", 0, "texture"), "unchecked"),
+    ]
+    (grid,) = grids(statuses)
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(grid)
+    lines = [[cell.strip() for cell in line.split("│")] for line in capture.get().splitlines() if "│" in line]
+    rows = {cells[1]: cells[2:4] for cells in lines}
+    assert rows == {
+        "bottle": ["1 finished, 1 stale", "1 finished, 1 missing"],
+        "carpet": ["1 unchecked, 1 missing", "-"],
+        "zipper": ["1 failed, 1 missing", "-"],  # not a category that the paper runs the variation model on
+    }
+
+
+def test_what_a_look_up_cannot_answer_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for record in (RECORD, replace(RECORD, seed=1, budget=EXTERNAL)):
+        put(RunStore(tmp_path), record)
+    asked: list[Record] = []
+    monkeypatch.setattr(status, "_compared", lambda record: asked.append(record) or RunStatus(record, "stale", "code"))
+    assert [found.state for found in run_statuses(tmp_path)] == ["stale", "finished"]
+    assert asked == [RECORD]
