@@ -1,5 +1,6 @@
 """On what a number was made: revision, versions, device, memory. Recorded beside every result."""
 
+import gc
 import platform
 import resource
 import subprocess
@@ -48,6 +49,7 @@ def processor() -> str:
 
 def reset_peak_memory() -> None:
     """Start counting the peak anew, so that one cell of a sweep does not inherit another's (Linux; elsewhere it does)."""
+    gc.collect()  # of the last cell, trainer and method hold each other
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")

@@ -27,6 +27,7 @@ from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
 
 BETA2 = 0.999
+TILES_AT_ONCE = 32  # that are searched side by side: bounds the memory, no influence on the maps
 SHOWN = 64  # generated images for the logger and for `facts`
 
 
@@ -186,7 +187,7 @@ class AnoGAN(Method):
             return images_NCHW
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
-        return tiled_map(self._tile_map, images_BCHW, self.px, self.stride)
+        return tiled_map(self._tile_map, images_BCHW, self.px, self.stride, batch_size=TILES_AT_ONCE)
 
     def _tile_map(self, tiles_NCHW: Tensor) -> Tensor:
         start_ND = torch.stack([self._start(tile_CHW) for tile_CHW in tiles_NCHW])
