@@ -138,7 +138,7 @@ def test_report_and_lists_show_what_was_run(parts: Path) -> None:
     [
         (["category=prats"], "Did you mean parts?"),
         (["method=variaton_model"], "There is no method=variaton_model. Did you mean variation_model"),
-        (["budget=huge"], "There is no budget=huge. Known: paper, short, smoke."),
+        (["budget=huge"], "There is no budget=huge. Known: evening, paper, short, smoke."),
         (["data.root=???"], "data.root=DIR"),
         (["no_such_key=1"], "no_such_key"),
         (["data.root=/no/such/folder"], "No folder /no/such/folder"),
