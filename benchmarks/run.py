@@ -130,7 +130,7 @@ def _run_and_record(
         identity=asdict(identity),
         test_data="",
         revision=provenance.revision(PROJECT),
-        device=torch.cuda.get_device_name() if torch.cuda.is_available() else provenance.processor(),
+        device=_device(config),
         visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES", ""),
         threads=torch.get_num_threads(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -155,6 +155,11 @@ def _run_and_record(
     if record.status == "failed":
         raise UserError(f"{cell} failed: {record.error}\nMore in {store.folder(cell) / 'error.txt'}.")
     return record
+
+
+def _device(config: DictConfig) -> str:
+    on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
+    return torch.cuda.get_device_name() if on_gpu else provenance.processor()
 
 
 @contextmanager

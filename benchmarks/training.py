@@ -10,6 +10,7 @@ from typing import Any
 
 import hydra.utils
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class TimeLeft(pl.Callback):
 
 def trainer_for(config: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
     """The trainer as configured; losses go to the run's folder."""
+    torch.backends.cudnn.allow_tf32 = False  # float32 is meant, on a GPU too; `trainer.precision` says what else
     settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
     logger = hydra.utils.instantiate(config.logger, save_dir=str(folder / "logs")) if config.logger else False
     return pl.Trainer(

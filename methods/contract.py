@@ -34,7 +34,8 @@ class Method(pl.LightningModule):
         raise NotImplementedError(f"{type(self).__name__} must write anomaly_map(images_BCHW) -> maps_BHW")
 
     def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
-        return self.anomaly_map(batch)
+        with torch.autocast(self.device.type, enabled=False):  # maps are made in float32, whatever training was done in
+            return self.anomaly_map(batch)
 
     def facts(self) -> dict[str, str | int | float]:
         """What the run's record should say beside the numbers, such as `{"weights": "random"}`."""
@@ -52,7 +53,8 @@ class SampleMethod(Method):
         raise NotImplementedError(f"{type(self).__name__} must write anomaly_score(samples) -> scores_B")
 
     def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
-        return self.anomaly_score(batch)
+        with torch.autocast(self.device.type, enabled=False):
+            return self.anomaly_score(batch)
 
 
 class FittedMethod(Method):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -17,9 +18,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Several test processes share the cores."""
-    import torch
-
+    """Several test processes share the cores; float32 is float32, as in a run."""
+    torch.backends.cudnn.allow_tf32 = False
     torch.set_num_threads(1)
 
 
@@ -87,6 +87,11 @@ def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(module, name, spy)
     return opened
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+ACCELERATORS = ["cpu", pytest.param("gpu", marks=needs_gpu)]
+TORCH_DEVICE = {"cpu": "cpu", "gpu": "cuda"}
 
 
 def compose(*overrides: str) -> Any:

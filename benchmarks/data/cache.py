@@ -72,7 +72,7 @@ def load_images(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path
     if not path.exists():
         with replacing(path) as temporary:
             _write(temporary, images, decoding)
-    pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    pixels: NDArray[np.uint8] = np.load(path, mmap_mode="c")  # torch takes no read-only arrays
     return pixels
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from benchmarks.data.augmentation import Augmentation, draw_views, render
@@ -19,6 +20,8 @@ from benchmarks.data.images import Colour
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.split import draw, split
 from benchmarks.seeding import stream, stream_seed
+
+RESIDENT_SHARE = 0.25  # of the free GPU memory that training images may take
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class DefectData(pl.LightningDataModule):
         patch, rng = self.input.patch, stream(self.seed, "augmentation")
         views = draw_views(self.augmentation, self.training.samples, len(images), self._size, patch, rng)
         order = torch.Generator().manual_seed(stream_seed(self.seed, "order"))
-        return batches(AugmentedViews(images, views, patch), self.training.batch_size, order)
+        return batches(AugmentedViews(self._near_the_network(images), views, patch), self.training.batch_size, order)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Held-out good images, whole and unaugmented."""
@@ -106,6 +109,14 @@ class DefectData(pl.LightningDataModule):
         size = (self.input.patch, self.input.patch) if self.input.patch else self._size
         sources_BCHW = to_float(batch.pixels_BHWC)
         return render(sources_BCHW, batch.turn_B22, batch.centre_B2, size, self.augmentation.border)
+
+    def _near_the_network(self, pixels_NHWC: NDArray[np.uint8]) -> Tensor:
+        """The pixels on the GPU that trains, unless they would fill it: then, or without one, where they are."""
+        on_host = torch.from_numpy(pixels_NHWC)
+        device = self.trainer.strategy.root_device if self.trainer else on_host.device
+        if device.type != "cuda" or on_host.nbytes > RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+            return on_host
+        return on_host.to(device)
 
     @cached_property
     def _fit_pixels(self) -> NDArray[np.uint8]:

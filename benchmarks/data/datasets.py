@@ -34,9 +34,9 @@ class Images(Dataset[Tensor]):
 
 
 class AugmentedViews(Dataset[ViewBatch]):
-    """Views of images; where patches are wanted, only the window around each patch is handed on."""
+    """Views of images, on the images' device; where patches are wanted, only the window around each patch is handed on."""
 
-    def __init__(self, pixels_NHWC: NDArray[np.uint8], views: Views, patch: int | None) -> None:
+    def __init__(self, pixels_NHWC: Tensor, views: Views, patch: int | None) -> None:
         self.pixels_NHWC, self.views = pixels_NHWC, views
         _, height, width, _ = pixels_NHWC.shape
         reach = math.ceil(patch * math.sqrt(2)) + 3 if patch else max(height, width)  # a patch turned by 45 degrees
@@ -54,7 +54,7 @@ class AugmentedViews(Dataset[ViewBatch]):
             for image, (left, top) in zip(image_B, origin_B2, strict=True)
         ]
         return ViewBatch(
-            torch.from_numpy(np.stack(windows)),
+            torch.stack(windows),
             torch.from_numpy(self.views.turn_N22[indices]).float(),
             torch.from_numpy(centre_B2 - origin_B2).float(),
         )

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.cli.errors import told_to_the_user
 from benchmarks.report.terminal import console
-from benchmarks.speed.harness import DIFFER, Setting, Stage, circumstances, measure, table, write_csv
+from benchmarks.speed.harness import DIFFER, SECONDS_PER_PAIR, Setting, Stage, circumstances, measure, table, write_csv
 
 STAGES = {  # name on the command line: where its function is; the modules import torch and Lightning
     "training": "stages_training",
@@ -33,9 +33,14 @@ STAGES = {  # name on the command line: where its function is; the modules impor
 @click.option("--quick", is_flag=True, help="Small inputs: a first look, the ratios mean little.")
 @click.option("--weights", default="random", show_default=True, help="Of the ResNet-18: random, imagenet, or a file.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--seconds", default=SECONDS_PER_PAIR, show_default=True, help="For the rounds of one pair: 2 to 9 are made."
+)
 @click.option("--growth", is_flag=True, help="How time and memory grow with images and pixels, instead of the ratios.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results/speed"), show_default=True)
-def main(names: tuple[str, ...], quick: bool, weights: str, device: str, growth: bool, out: Path) -> None:
+def main(
+    names: tuple[str, ...], quick: bool, weights: str, device: str, seconds: float, growth: bool, out: Path
+) -> None:
     """Measure every stage against its alternatives, on the same inputs, in turn; write OUT/stages_<cpu or gpu>.csv.
 
     Exit code 1 where values differ; an aim that is missed is only shown.
@@ -49,14 +54,14 @@ def main(names: tuple[str, ...], quick: bool, weights: str, device: str, growth:
         if growth:
             _growth(out / f"growth{suffix}.csv", quick, device, Path(folder))
         else:
-            setting = Setting(quick, device, weights, Path(folder))
+            setting = Setting(quick, device, weights, Path(folder), seconds)
             _ratios(out / f"stages_{'gpu' if device == 'cuda' else 'cpu'}{suffix}.csv", names, setting)
 
 
 def _ratios(path: Path, names: tuple[str, ...], setting: Setting) -> None:
     further = circumstances(setting.device)
     rows = []
-    for row in measure(_stages(names or tuple(STAGES), setting), setting.device):
+    for row in measure(_stages(names or tuple(STAGES), setting), setting):
         rows.append(row)
         write_csv(path, rows, further)  # after each row: an interrupted run keeps what it has measured
         click.echo(f"{row.stage} / {row.alternative}: {row.outcome}", err=True)

@@ -23,10 +23,7 @@ import numpy as np
 from rich.table import Table
 
 ROUNDS = (2, 9)  # at least, at most
-SECONDS_PER_PAIR = (
-    30.0  # that the rounds of one pair may take together; the least number of rounds is made whatever it takes
-)
-
+SECONDS_PER_PAIR = 30.0  # that the rounds of one pair may take together; the least number is made whatever it takes
 LEAST_SECONDS = 0.05  # of one timing: what takes less is repeated
 
 DIFFER = "values differ"
@@ -45,6 +42,8 @@ class Setting:
     """Of the ResNet-18: `random`, `imagenet`, or a path."""
     folder: Path = Path()
     """For the files that a stage needs."""
+    seconds: float = SECONDS_PER_PAIR
+    """For the rounds of one pair."""
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
@@ -112,27 +111,28 @@ class Row:
     """"met", "short", DIFFER, "missing", or "-" without an aim."""
 
 
-def measure(stages: Iterable[Stage], device: str = "cpu") -> Iterator[Row]:
+def measure(stages: Iterable[Stage], setting: Setting = Setting()) -> Iterator[Row]:
     """Rows as they are measured."""
     for stage in stages:
-        yield from _rows(stage, device)
+        yield from _rows(stage, setting)
         gc.collect()
 
 
-def _rows(stage: Stage, device: str) -> Iterator[Row]:
+def _rows(stage: Stage, setting: Setting) -> Iterator[Row]:
     aims: dict[str, Any] = {"aim": stage.aim, "limit_s": stage.limit_s}
     for name in stage.missing:
         yield Row(stage.name, name, outcome="missing", **aims)
     if not stage.alternatives:
-        seconds = [_timed(stage.ours, device)[1] for _ in range(ROUNDS[0] + 1)][1:]  # the first warms up
+        seconds = [_timed(stage.ours, setting.device)[1] for _ in range(ROUNDS[0] + 1)][1:]  # the first warms up
         yield Row(
             stage.name, "", median(seconds), rounds=len(seconds), outcome=_outcome(stage, median(seconds)), **aims
         )
     for name, alternative in stage.alternatives.items():
-        yield _pair(stage, name, alternative, device, aims)
+        yield _pair(stage, name, alternative, setting, aims)
 
 
-def _pair(stage: Stage, name: str, alternative: Alternative, device: str, aims: dict[str, Any]) -> Row:
+def _pair(stage: Stage, name: str, alternative: Alternative, setting: Setting, aims: dict[str, Any]) -> Row:
+    device = setting.device
     ours, ours_s = _timed(stage.ours, device)
     theirs, theirs_s = _timed(alternative.run, device)
     difference = (alternative.compare or stage.compare)(ours, theirs)
@@ -140,7 +140,7 @@ def _pair(stage: Stage, name: str, alternative: Alternative, device: str, aims: 
     if not difference <= stage.tolerance:  # nan differs, too
         return Row(stage.name, name, outcome=DIFFER, **values, **aims)
     del ours, theirs
-    rounds = int(np.clip(SECONDS_PER_PAIR / (ours_s + theirs_s), *ROUNDS))
+    rounds = int(np.clip(setting.seconds / (ours_s + theirs_s), *ROUNDS))
     ours_times, their_times = _repeats(stage.ours, ours_s, device), _repeats(alternative.run, theirs_s, device)
     pairs = [
         (_mean_time(stage.ours, ours_times, device), _mean_time(alternative.run, their_times, device))

@@ -29,6 +29,10 @@ class SSIM(nn.Module):
 
     def forward(self, a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
         """SSIM in [-1, 1] around each pixel, (B, C, H, W); the window is reflected at the border."""
+        with torch.autocast(a_BCHW.device.type, enabled=False):  # variances are small differences of large moments
+            return self._similarity(a_BCHW.float(), b_BCHW.float())
+
+    def _similarity(self, a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
         moments = torch.stack([a_BCHW, b_BCHW, a_BCHW.square() + b_BCHW.square(), a_BCHW * b_BCHW])
         mean_a, mean_b, squares, product = self._blurred(moments)
         means_squared, means_product = mean_a.square() + mean_b.square(), mean_a * mean_b

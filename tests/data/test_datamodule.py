@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import read_category
+from tests.conftest import needs_gpu
 
 MOVED = Augmentation(rotation_deg=10, translation=0.05, mirror=[], border="border")
 
@@ -71,6 +73,17 @@ def test_the_seed_decides_everything(tree: Callable[..., Path]) -> None:
     same, again, other = (data(root, Training(batch_size=20, samples=20), seed) for seed in (1, 1, 2))
     assert torch.equal(training_batches(same)[0], training_batches(again)[0])
     assert not torch.equal(training_batches(same)[0], training_batches(other)[0])
+
+
+@needs_gpu
+def test_on_a_gpu_training_images_lie_there_and_give_the_same_samples(tree: Callable[..., Path]) -> None:
+    module = data(tree(), Training(batch_size=4, samples=8), px=20, patch=8)
+    expected = torch.cat(training_batches(module))
+    module.trainer = pl.Trainer(accelerator="gpu", devices=1, logger=False)
+    batches = [module.transfer_batch_to_device(batch, torch.device("cuda"), 0) for batch in module.train_dataloader()]
+    assert all(batch.pixels_BHWC.is_cuda for batch in module.train_dataloader())
+    found = torch.cat([module.on_after_batch_transfer(batch, 0) for batch in batches])
+    torch.testing.assert_close(found.cpu(), expected, atol=1e-5, rtol=0)
 
 
 def test_no_test_file_is_opened_before_the_test_loader(tree: Callable[..., Path], opened_files: list[str]) -> None:

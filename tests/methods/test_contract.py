@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader
 
 from benchmarks.catalogue import method_names
 from methods.contract import Method
-from tests.conftest import compose
+from tests.conftest import ACCELERATORS, TORCH_DEVICE, compose, needs_gpu
 
 PX = 128
+MAP_METHODS = method_names("texture", "object")
 TINY = ["budget=smoke", "method.train.batch_size=4", "method.train.epochs=1"]
 
 
@@ -41,12 +42,13 @@ def images(channels: int, count: int = 6) -> torch.Tensor:
     return (disc + 0.05 * torch.randn(count, channels, PX, PX, generator=generator)).clamp(0, 1)
 
 
-def fitted(config: Any) -> Method:
+def fitted(config: Any, accelerator: str = "cpu", **settings: Any) -> Method:
     pl.seed_everything(0, verbose=False)
     method: Method = hydra.utils.instantiate(config.method.model)
     trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, num_sanity_val_steps=0,
+        accelerator=accelerator, devices=1, deterministic=True, max_epochs=1,
+        logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=0, **settings,
     )  # fmt: skip
     train = _shaped(images(config.channels), config)
     loaders = [
@@ -54,7 +56,7 @@ def fitted(config: Any) -> Method:
         DataLoader(train[:2], 2, collate_fn=torch.stack),
     ]
     trainer.fit(method, *loaders)
-    return method.eval()
+    return method.eval().to(TORCH_DEVICE[accelerator])
 
 
 def _shaped(images_BCHW: torch.Tensor, config: Any) -> Any:
@@ -64,15 +66,17 @@ def _shaped(images_BCHW: torch.Tensor, config: Any) -> Any:
 
 
 def maps(method: Method, images_BCHW: torch.Tensor) -> torch.Tensor:
+    """Maps as a run makes them, on the method's device."""
     with torch.no_grad():
-        return method.anomaly_map(images_BCHW)
+        return method.predict_step(images_BCHW.to(method.device))
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", method_names("texture", "object"))
-def test_contract(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("accelerator", ACCELERATORS)
+@pytest.mark.parametrize("name", MAP_METHODS)
+def test_contract(name: str, accelerator: str, tmp_path: Path) -> None:
     config = config_of(name)
-    method, test = fitted(config), images(config.channels, 3)
+    method, test = fitted(config, accelerator), images(config.channels, 3)
     found = maps(method, test)
     assert found.shape == (3, PX, PX) and found.dtype == torch.float32 and torch.isfinite(found).all()
 
@@ -82,10 +86,36 @@ def test_contract(name: str, tmp_path: Path) -> None:
     torch.save(method.state_dict(), tmp_path / "state.pt")
     reloaded: Method = hydra.utils.instantiate(config.method.model)
     reloaded.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert torch.equal(maps(reloaded.eval(), test), found), "a reloaded method gives other maps"
+    assert torch.equal(maps(reloaded.eval().to(method.device), test), found), "a reloaded method gives other maps"
 
-    assert torch.equal(maps(fitted(config), test), found), "the same seed gives other maps"
+    assert torch.equal(maps(fitted(config, accelerator), test), found), "the same seed gives other maps"
     assert all(isinstance(value, str | int | float) for value in method.facts().values())
+
+
+@needs_gpu
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MAP_METHODS)
+def test_a_gpu_maps_as_the_cpu_does(name: str) -> None:
+    config = config_of(name)
+    method, test = fitted(config), images(config.channels, 3)
+    expected = maps(method, test)
+    found = maps(method.cuda(), test).cpu()
+    torch.testing.assert_close(found, expected, atol=2e-4 * expected.abs().max().item(), rtol=2e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("accelerator", ACCELERATORS)
+@pytest.mark.parametrize("name", ["ae_l2", "ae_ssim", "anogan"])
+def test_trained_in_half_precision_maps_are_still_made_in_float32(name: str, accelerator: str) -> None:
+    """The same start, so maps after three steps are about alike; in bfloat16 they would have steps of 1/256."""
+    config = config_of(name)
+    half, full = (fitted(config, accelerator, precision=precision) for precision in ("bf16-mixed", "32-true"))
+    test = images(config.channels, 2)
+    with torch.autocast(TORCH_DEVICE[accelerator], torch.bfloat16):
+        found = maps(half, test)
+    assert torch.equal(found, maps(half, test)), "autocast changes maps"
+    assert found.dtype == torch.float32
+    assert 0 < (found - maps(full, test)).abs().max() < 0.1 * found.abs().max()
 
 
 @pytest.mark.parametrize("name", method_names())
