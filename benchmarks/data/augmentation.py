@@ -9,11 +9,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import kornia.geometry.transform as kornia_transform
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
 
 from benchmarks.errors import UserError
 
@@ -27,7 +26,7 @@ class Augmentation:
     mirror: Sequence[str]
     """Axes along which the image may be flipped: "horizontal", "vertical"."""
     border: str
-    """How kornia fills what lies outside of the image: "border" (nearest pixel), "reflection" or "zeros"."""
+    """How `grid_sample` fills what lies outside of the image: "border" (nearest pixel), "reflection" or "zeros"."""
     reason: str = ""
 
 
@@ -78,10 +77,21 @@ def draw_views(
     return Views(rng.integers(images, size=samples), turn_N22, centre_N2)
 
 
-def render(sources_BCHW: Tensor, turn_B22: Tensor, centre_B2: Tensor, size_hw: tuple[int, int], border: str) -> Tensor:
-    """Render one view of each source image, bilinear, (B, C, *size_hw), on the device of the sources."""
-    middle_2 = turn_B22.new_tensor([(size_hw[1] - 1) / 2, (size_hw[0] - 1) / 2])
-    forward_B22 = torch.linalg.inv(turn_B22)  # kornia wants source -> sample
-    shift_B2 = middle_2 - torch.einsum("bij,bj->bi", forward_B22, centre_B2)
-    matrix_B23 = torch.cat([forward_B22, shift_B2[..., None]], dim=-1).to(sources_BCHW.dtype)
-    return kornia_transform.warp_affine(sources_BCHW, matrix_B23, size_hw, padding_mode=border, align_corners=True)
+def places(
+    turn_N22: NDArray[np.float64],
+    centre_N2: NDArray[np.float64],
+    sample_hw: tuple[int, int],
+    source_hw: tuple[int, int],
+) -> NDArray[np.float64]:
+    """Where views lie in their sources, (N, 2, 3): matrices in the unit of `render`, -1 at the first pixel and 1 at the last."""
+    sample_2, source_2 = (np.array(size_hw[::-1]) - 1 for size_hw in (sample_hw, source_hw))
+    return np.concatenate([turn_N22 * sample_2 / source_2[:, None], (2 * centre_N2 / source_2 - 1)[..., None]], axis=2)
+
+
+def render(sources_BCHW: Tensor, place_B23: Tensor, size_hw: tuple[int, int], border: str) -> Tensor:
+    """Render one view of each source image, bilinear, (B, C, *size_hw), on the device of the sources.
+
+    Nothing here waits for a GPU, so that it is handed the next steps while it works on this one.
+    """
+    grid_BHW2 = affine_grid(place_B23, [len(sources_BCHW), 1, *size_hw], align_corners=True)
+    return grid_sample(sources_BCHW, grid_BHW2, padding_mode=border, align_corners=True)

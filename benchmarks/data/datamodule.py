@@ -107,8 +107,7 @@ class DefectData(pl.LightningDataModule):
         if not isinstance(batch, ViewBatch):
             return batch
         size = (self.input.patch, self.input.patch) if self.input.patch else self._size
-        sources_BCHW = to_float(batch.pixels_BHWC)
-        return render(sources_BCHW, batch.turn_B22, batch.centre_B2, size, self.augmentation.border)
+        return render(to_float(batch.pixels_BHWC), batch.place_B23, size, self.augmentation.border)
 
     def _near_the_network(self, pixels_NHWC: NDArray[np.uint8]) -> Tensor:
         """The pixels on the GPU that trains, unless they would fill it: then, or without one, where they are."""

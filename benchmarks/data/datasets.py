@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.data.augmentation import Views
+from benchmarks.data.augmentation import Views, places
 
 
 class ViewBatch(NamedTuple):
-    """Augmented samples before they are rendered: source pixels and, for each, where its view lies in them."""
+    """Augmented samples before they are rendered: source pixels and, for each, where its view lies in them (`places`)."""
 
     pixels_BHWC: Tensor
-    turn_B22: Tensor
-    centre_B2: Tensor
+    place_B23: Tensor
 
 
 class Images(Dataset[Tensor]):
@@ -40,6 +39,7 @@ class AugmentedViews(Dataset[ViewBatch]):
         self.pixels_NHWC, self.views = pixels_NHWC, views
         _, height, width, _ = pixels_NHWC.shape
         reach = math.ceil(patch * math.sqrt(2)) + 3 if patch else max(height, width)  # a patch turned by 45 degrees
+        self.sample_hw = (patch, patch) if patch else (height, width)
         self.window_hw = min(height, reach), min(width, reach)
 
     def __len__(self) -> int:
@@ -48,16 +48,22 @@ class AugmentedViews(Dataset[ViewBatch]):
     def __getitems__(self, indices: list[int]) -> ViewBatch:
         image_B, centre_B2 = self.views.image_N[indices], self.views.centre_N2[indices]
         origin_B2 = self._window_origins(centre_B2)
+        turn_B22 = self.views.turn_N22[indices]
+        place_B23 = places(turn_B22, centre_B2 - origin_B2, self.sample_hw, self.window_hw)
+        return ViewBatch(
+            self._windows(image_B, origin_B2),
+            torch.from_numpy(place_B23).float(),
+        )
+
+    def _windows(self, image_B: NDArray[np.int64], origin_B2: NDArray[np.int64]) -> Tensor:
         height, width = self.window_hw
+        if (height, width) == self.pixels_NHWC.shape[1:3]:
+            return self.pixels_NHWC[torch.from_numpy(image_B).to(self.pixels_NHWC.device, non_blocking=True)]
         windows = [
             self.pixels_NHWC[image, top : top + height, left : left + width]
-            for image, (left, top) in zip(image_B, origin_B2, strict=True)
+            for image, (left, top) in zip(image_B.tolist(), origin_B2.tolist(), strict=True)
         ]
-        return ViewBatch(
-            torch.stack(windows),
-            torch.from_numpy(self.views.turn_N22[indices]).float(),
-            torch.from_numpy(centre_B2 - origin_B2).float(),
-        )
+        return torch.stack(windows)
 
     def _window_origins(self, centre_B2: NDArray[np.float64]) -> NDArray[np.int64]:
         """(x, y) of the windows' upper left pixels, kept inside the image."""

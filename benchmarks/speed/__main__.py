@@ -96,6 +96,7 @@ def _stages(names: tuple[str, ...], setting: Setting) -> Iterator[Stage]:
 def _device(wanted: str) -> str:
     import torch
 
+    torch.backends.cudnn.allow_tf32 = False  # as in a run
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return wanted

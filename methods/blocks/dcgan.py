@@ -37,15 +37,15 @@ def generator(latent: int, channels: int, px: int, width: int) -> nn.Sequential:
 
 
 class RowwiseLinear(nn.Linear):
-    """A linear layer that multiplies one row at a time when it is not trained.
+    """A linear layer that multiplies one row at a time when it is not trained, on a CPU.
 
     A product of matrices is rounded in another way for another number of rows, and the hundreds of steps of a latent search can
     make much of that. Row by row, the image found does not depend on how many are searched together (convolutions on a CPU
-    don't either: measured, bit for bit).
+    don't either: measured, bit for bit). On a GPU they do, so there the rows are multiplied together.
     """
 
     def forward(self, rows_NI: Tensor) -> Tensor:
-        if self.training:
+        if self.training or rows_NI.is_cuda:
             return super().forward(rows_NI)
         return torch.stack([linear(row_I, self.weight, self.bias) for row_I in rows_NI])
 

@@ -115,7 +115,7 @@ def test_trained_in_half_precision_maps_are_still_made_in_float32(name: str, acc
         found = maps(half, test)
     assert torch.equal(found, maps(half, test)), "autocast changes maps"
     assert found.dtype == torch.float32
-    assert 0 < (found - maps(full, test)).abs().max() < 0.1 * found.abs().max()
+    assert 0 < (found - maps(full, test)).abs().mean() < 0.1 * found.mean()
 
 
 @pytest.mark.parametrize("name", method_names())
