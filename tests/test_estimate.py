@@ -16,7 +16,7 @@ from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import costs
 from benchmarks.sweep.costs import COLUMNS, measured
-from benchmarks.sweep.wanted import distinct, wanted_cells, workers_of
+from benchmarks.sweep.wanted import Wanted, distinct, wanted_cells, workers_of
 from tests.store.test_runs import RECORD, put
 
 
@@ -128,6 +128,47 @@ def test_figures_come_from_the_nearest_measured_cells(tmp_path: Path) -> None:
     found = estimate(cells, 0, 1, stored)
     assert list(found.unknown["method"]) == ["cnn_feature_dictionary"]
     assert "No figure for cnn_feature_dictionary at budget short" in " ".join(in_words(found))
+
+
+PUBLISHED = costs.REFERENCE.parents[1] / "published"
+
+
+def bottle(*overrides: str) -> Wanted:
+    return wanted("category=bottle", "data=mvtec_ad", "data.root=x", *overrides)[0][0]
+
+
+@pytest.mark.parametrize("method", ["ae_l2", "ae_ssim"])
+def test_scaled_to_another_budget_against_what_that_took(method: str) -> None:
+    """From 16,000 samples to 32,000: the published runs, two of which trained beside other work."""
+    short, evening = measured(PUBLISHED / "curve" / "16k"), measured(PUBLISHED / "bottle")
+    took = evening.loc[evening["method"] == method, "seconds"].item()
+    found = costs.cost_of(bottle(f"method={method}", "budget=evening"), short)
+    assert found is not None and found.source == "scaled from measured samples_16k"
+    assert found.seconds == pytest.approx(took, rel=0.2)
+
+
+def test_scaling_keeps_to_what_grows() -> None:
+    known = measured(PUBLISHED / "bottle")
+    anogan = bottle("method=anogan", "budget=paper")
+    row = known[known["method"] == "anogan"].iloc[0]
+    fit, rest = row["fit_seconds"], row["seconds"] - row["fit_seconds"]
+    found = costs.cost_of(anogan, known)
+    assert found is not None and found.seconds == pytest.approx(fit * (50 * 10000) / (4 * 2000) + rest * 300 / 50)
+    textures = costs.cost_of(wanted("method=ae_l2", "category=wood", "data=mvtec_ad", "budget=short")[0][0], known)
+    tiles, images = 14**2, 25 + 19 + 60  # 512 px by 128 px patches every 30 px; held out, good, defective
+    row = known[known["method"] == "ae_l2"].iloc[0]
+    fit, rest = row["fit_seconds"], row["seconds"] - row["fit_seconds"]
+    assert textures is not None
+    assert textures.seconds == pytest.approx(fit / 2 / 4 + rest * tiles * 128**2 * images / (256**2 * (21 + 83)))
+
+
+def test_figures_of_the_wanted_device_come_first(tmp_path: Path) -> None:
+    known = measured(PUBLISHED / "bottle")
+    fast = known.assign(device="NVIDIA X", budget="other", seconds=known["seconds"] / 100)
+    both = pd.concat([known, fast])
+    on_cpu, on_gpu = (costs.cost_of(bottle("budget=evening", f"trainer={t}"), both) for t in ("cpu", "gpu_fast"))
+    assert on_cpu and on_gpu and (on_cpu.source, on_gpu.device) == ("measured", "NVIDIA X")
+    assert costs.cost_of(bottle("budget=evening", "trainer=gpu"), known) == on_cpu
 
 
 def test_the_command_line(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """What cells cost: time and disk of those that were measured, in a store of runs or in `results/speed/cell_cost.csv`.
 
-Nothing is guessed where neither has a cell of the method at that budget.
+A cell of another budget or size tells of the wanted one by their work: the time of training grows with what is trained on, the rest
+with what is scored. Nothing is guessed where neither has a cell of the method.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,6 +19,7 @@ from benchmarks.store.identity import PROJECT
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep.wanted import Wanted
+from benchmarks.sweep.work import Work, work_of
 
 REFERENCE = PROJECT / "results" / "speed" / "cell_cost.csv"
 COLUMNS = {
@@ -27,12 +30,16 @@ COLUMNS = {
     "kind": "texture or object",
     "cells": "number of measured cells that the means are of",
     "seconds": "mean time of a whole cell: decoding, fitting, scoring",
+    "fit_seconds": "mean time of fitting",
+    "training": "work of training (benchmarks/sweep/work.py)",
+    "scoring": "work of scoring",
     "mib": "mean size of a run's folder",
     "device": "on what it was measured",
     "threads": "CPU threads that it was given",
     "settings": "what was overridden, apart from what the other columns say",
     "revision": "git revisions of the code",
 }
+FIGURES = ("cells", "seconds", "fit_seconds", "training", "scoring", "mib")
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ def measured(results: Path) -> pd.DataFrame:
         row |= {
             "cells": len(records),
             "seconds": fmean(record.seconds for record in records),
+            "fit_seconds": fmean(record.result.fit_seconds or 0 for record in records if record.result),
+            **asdict(_work(records[0])),
             "mib": fmean(_mib(store.folder(record.cell)) for record in records),
             "device": distinct_texts(record.device for record in records),
             "threads": distinct_texts(str(record.threads) for record in records),
@@ -71,6 +80,15 @@ def measured(results: Path) -> pd.DataFrame:
 def write_figures(path: Path, figures: pd.DataFrame) -> None:
     """Keep measured figures in the form of `REFERENCE`."""
     write_text(path, figures.to_csv(index=False, float_format="%.4g"))
+
+
+def _work(record: Record) -> Work:
+    """Of a finished run; nothing is known of maps that another program made."""
+    method, result = record.identity.get("config", {}).get("method"), record.result
+    if method is None or result is None or result.map_size is None or result.good is None or result.defective is None:
+        return Work(None, None)
+    images = result.validation_images + result.good.total + result.defective.total
+    return work_of(method, record.kind, math.sqrt(math.prod(result.map_size)), images)
 
 
 def _mib(folder: Path) -> float:
@@ -103,26 +121,69 @@ def reference() -> pd.DataFrame:
     """The figures that come with the project."""
     if not REFERENCE.exists():
         return pd.DataFrame(columns=list(COLUMNS))
-    return pd.read_csv(REFERENCE, keep_default_na=False, dtype={"threads": str})
+    texts = [name for name in COLUMNS if name not in FIGURES]
+    return pd.read_csv(REFERENCE, dtype=dict.fromkeys(texts, str)).fillna(dict.fromkeys(texts, ""))
 
 
 def cost_of(wanted: Wanted, stored: pd.DataFrame) -> Cost | None:
-    """From the nearest cells that were measured; the store goes before the reference, None if neither knows the method.
+    """From the nearest cells that were measured; None if neither the store nor the reference knows the method.
 
-    Where the category was not measured, the mean over the method's categories of the same kind stands for it, since textures are
-    tiled and objects are not, and where there is none, the mean over all.
+    Figures of the wanted kind of device go before others, textures before objects for a texture (they are tiled) and the other way
+    round, the store before the reference.
     """
-    for place, known in (("measured", stored), ("reference", reference())):
-        same = known[
-            (known["dataset"] == wanted.dataset)
-            & (known["budget"] == wanted.budget)
-            & (known["method"] == wanted.cell.method)
-        ]
-        for part, source in (
-            (same[same["category"] == wanted.cell.category], place),
-            (same[same["kind"] == wanted.kind], f"by the mean of {place} {wanted.kind}s"),
-            (same, f"by the mean of {place} categories"),
-        ):
-            if len(part):
-                return Cost(part["seconds"].mean(), part["mib"].mean(), source, distinct_texts(part["device"]))
+    places = {"measured": stored, "reference": reference()}
+    for here in (True, False):
+        found = {place: cells[_fits(cells, wanted, here)] for place, cells in places.items()}
+        for near in (_of_its_kind, _of_any_kind):
+            for place, cells in found.items():
+                for part, source in near(cells, wanted):
+                    if len(part):
+                        return _mean_cost(part, wanted.work, source.format(place=place))
     return None
+
+
+def _fits(cells: pd.DataFrame, wanted: Wanted, on_its_device: bool) -> "pd.Series[bool]":
+    same = cells["method"] == wanted.cell.method
+    return same & (cells["device"].str.startswith("NVIDIA") == wanted.on_gpu) if on_its_device else same
+
+
+Parts = Iterator[tuple[pd.DataFrame, str]]
+
+
+def _of_its_kind(cells: pd.DataFrame, wanted: Wanted) -> Parts:
+    """The category itself, others of its kind at the same budget, and at another budget."""
+    kind, same = cells["kind"] == wanted.kind, _same_budget(cells, wanted)
+    yield cells[same & (cells["category"] == wanted.cell.category)], "{place}"
+    yield cells[same & kind], f"by the mean of {{place}} {wanted.kind}s"
+    yield from _other_budget(cells[kind])
+
+
+def _of_any_kind(cells: pd.DataFrame, wanted: Wanted) -> Parts:
+    yield cells[_same_budget(cells, wanted)], "by the mean of {place} categories"
+    yield from _other_budget(cells)
+
+
+def _same_budget(cells: pd.DataFrame, wanted: Wanted) -> "pd.Series[bool]":
+    return (cells["dataset"] == wanted.dataset) & (cells["budget"] == wanted.budget)
+
+
+def _other_budget(cells: pd.DataFrame) -> Parts:
+    """The longest trainings, in which starting up counts least."""
+    scalable = cells[cells["scoring"].notna()]
+    training_C = scalable["training"].fillna(0)
+    longest = scalable[training_C == training_C.max()]
+    yield longest, f"scaled from {{place}} {distinct_texts(longest['budget'])}"
+
+
+def _mean_cost(cells: pd.DataFrame, work: Work, source: str) -> Cost:
+    """Of cells whose work is known, scaled to the wanted work; fitting in closed form is taken as it was measured."""
+    fit_C = cells["fit_seconds"].fillna(0)
+    seconds_C = fit_C * _ratio(work.training, cells["training"]) + (cells["seconds"] - fit_C) * _ratio(
+        work.scoring, cells["scoring"]
+    )
+    return Cost(seconds_C.mean(), cells["mib"].mean(), source, distinct_texts(cells["device"]))
+
+
+def _ratio(wanted: float | None, known_C: "pd.Series[float]") -> "pd.Series[float]":
+    """1 where either is not known."""
+    return ((math.nan if wanted is None else wanted) / known_C.astype(float)).fillna(1.0)

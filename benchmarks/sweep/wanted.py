@@ -3,14 +3,16 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.composition import CONF, chosen, register_own_categories, register_resolvers
 from benchmarks.data.mvtec_ad import CategoryFacts, table1
 from benchmarks.errors import UserError
 from benchmarks.store.paper import MVTEC_AD
 from benchmarks.store.record import Cell
+from benchmarks.sweep.work import Work, work_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Wanted:
     results: Path
     cache: tuple[Images, ...] | None
     """What it adds to the cache; None where the number and size of the images are not known without the files."""
+    work: Work
+    on_gpu: bool
+    """Whether the trainer insists on one."""
 
 
 def workers_of(overrides: Sequence[str]) -> tuple[int, list[str]]:
@@ -116,22 +121,37 @@ def belongs(config: DictConfig, named: Collection[str]) -> bool:
 
 def wanted_of(config: DictConfig, seed: int) -> Wanted:
     """The cell that a configuration names, with another seed."""
+    facts = table1().get(config.category.name) if config.data.name == MVTEC_AD else None
     return Wanted(
         Cell(config.method.name, config.category.name, seed),
         config.category.kind,
         config.data.name,
         config.budget.name,
         Path(config.results.dir),
-        tuple(_images(config, seed)) if config.data.name == MVTEC_AD and config.category.name in table1() else None,
+        None if facts is None else tuple(_images(config, facts, seed)),
+        _work(config, facts),
+        config.trainer.accelerator == "gpu",
     )
 
 
-def _images(config: DictConfig, seed: int) -> Iterable[Images]:
+def _work(config: DictConfig, facts: CategoryFacts | None) -> Work:
+    method: dict[str, Any] = OmegaConf.to_container(config.method, resolve=True)  # type: ignore[assignment]
+    if facts is None:
+        return work_of(method, config.category.kind, None, None)
+    images = _held_out(config, facts) + facts.test_good + facts.test_defective
+    return work_of(method, config.category.kind, facts.side_px, images)
+
+
+def _held_out(config: DictConfig, facts: CategoryFacts) -> int:
+    share: float = config.protocol.validation_share
+    return round(share * facts.train_good)
+
+
+def _images(config: DictConfig, facts: CategoryFacts, seed: int) -> Iterable[Images]:
     """Fitted and held-out images are drawn anew for each seed, test images are the same for all."""
     if not config.data.cache_dir:
         return
-    facts = table1()[config.category.name]
-    held_out = round(config.protocol.validation_share * facts.train_good)
+    held_out = _held_out(config, facts)
     fitted = min(config.method.train.get("images") or facts.train_good, facts.train_good - held_out)
     decoding = f"{config.category.name} {config.input.px} {config.input.colour} {config.input.resample}"
     size = _mib_per_image(config, facts)

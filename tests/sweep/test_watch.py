@@ -8,10 +8,13 @@ from benchmarks.store.record import Cell
 from benchmarks.sweep.jobs import Job, Outcome, outcomes, report_end, started
 from benchmarks.sweep.wanted import Wanted
 from benchmarks.sweep.watch import standing
+from benchmarks.sweep.work import Work
 
 
 def job(expected: float | None) -> Job:
-    return Job(Wanted(Cell("m", "c", 0), "object", "d", "b", Path("results"), None), (), expected)
+    return Job(
+        Wanted(Cell("m", "c", 0), "object", "d", "b", Path("results"), None, Work(None, None), False), (), expected
+    )
 
 
 def test_jobs_report_through_their_folders(tmp_path: Path) -> None:
