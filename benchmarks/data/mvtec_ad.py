@@ -1,15 +1,17 @@
 """MVTec AD: the facts of the paper's Table 1, and whether a folder agrees with them. Other categories are checked for order."""
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from rich.table import Table
 from scipy import ndimage
+from scipy.stats import mannwhitneyu
 from tqdm import tqdm
 
 from benchmarks.data.images import decode
@@ -18,6 +20,8 @@ from benchmarks.data.masks import read_mask
 from benchmarks.errors import UserError
 
 TABLE1 = Path(__file__).resolve().parents[2] / "results" / "paper" / "table1_dataset.csv"
+OTHER_LIGHT = 0.9  # share of pairs of a good test and a good training image of which the former is the brighter
+ENOUGH_TO_COMPARE = 5
 EIGHT_CONNECTED = np.ones((3, 3))  # defect regions are 8-connected: only so bottle has the paper's 68
 
 
@@ -60,6 +64,8 @@ class _Decoded:
 
     size: tuple[int, int] = (0, 0)
     grayscale: bool = False
+    brightness: float = math.nan
+    """Mean gray value, 0 to 255."""
     regions: int = 0
     problem: str = ""
     note: str = ""
@@ -111,7 +117,25 @@ def _verify_category(root: Path, name: str, expected: CategoryFacts | None) -> C
     notes = [one.note for one in decoded if one.note]
     if not category.has_masks:
         notes.append(f"{category.root} has no masks in ground_truth: there will be no pixel metrics.")
+    notes += _other_light(category, decoded)
     return CategoryReport(name, expected, found, problems, notes)
+
+
+def _other_light(category: Category, decoded: Sequence[_Decoded]) -> Iterator[str]:
+    """Whether good test images are brighter or darker than good training images, as parts of another day can be."""
+    brightness = np.array([one.brightness for one in decoded])
+    train = brightness[: len(category.train)]
+    test = brightness[len(category.train) :][[not image.is_defective for image in category.test]]
+    train, test = train[~np.isnan(train)], test[~np.isnan(test)]
+    if len(test) < ENOUGH_TO_COMPARE or len(train) == 0:
+        return
+    share = mannwhitneyu(test, train).statistic / (len(test) * len(train))
+    if max(share, 1 - share) >= OTHER_LIGHT:
+        yield (
+            f"the {len(test)} good test images are {'brighter' if share > 0.5 else 'darker'} than the good training images (median "
+            f"gray value {np.median(test):.0f} against {np.median(train):.0f}): a threshold from training images may not hold for "
+            "them, and scores may follow the light instead of defects."
+        )
 
 
 def _decode_all(category: Category) -> list[_Decoded]:
@@ -129,7 +153,7 @@ def _decode(image: ImageFile) -> _Decoded:
     except UserError as error:
         return _Decoded(problem=str(error))
     height, width, channels = pixels.shape
-    known = {"size": (height, width), "grayscale": channels == 1}
+    known: dict[str, Any] = {"size": (height, width), "grayscale": channels == 1, "brightness": float(pixels.mean())}
     if mask is None:
         return _Decoded(**known)
     if mask.shape != (height, width):

@@ -62,12 +62,23 @@ def test_own_product_of_many_sizes_with_gray_and_empty_masks() -> None:
     assert report.found is not None
     assert (report.found.train_good, report.found.test_good, report.found.test_defective) == (762, 190, 392)
     assert (report.found.side_px, report.found.grayscale) == (0, True)  # 706 sizes in train alone
-    assert ["uneven" in note and "is empty" in note for note in report.notes] == [True] * 4
+    *empty, light = report.notes
+    assert ["uneven" in note and "is empty" in note for note in empty] == [True] * 4
+    assert "190 good test images are brighter" in light and "148 against 97" in light
 
 
 def test_own_texture_is_in_order() -> None:
     report = own_product("carpet_tiles")
     assert (report.status, report.problems, report.notes) == ("own", [], [])
+
+
+@pytest.mark.parametrize(("gray", "word"), [(200, "brighter"), (20, "darker"), (None, "")])
+def test_good_parts_of_another_light_are_told(tree: Callable[..., Path], gray: int | None, word: str) -> None:
+    root = tree(good=6)
+    for path in (root / "parts" / "test" / "good").iterdir() if gray else ():
+        save(path, np.full((24, 24, 3), gray, np.uint8))
+    notes = check(root, "parts").notes
+    assert len(notes) == bool(word) and all(f"are {word} than" in note for note in notes)
 
 
 def test_regions_are_8_connected_from_half_white_up(tree: Callable[..., Path]) -> None:
