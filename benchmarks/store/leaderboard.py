@@ -209,6 +209,9 @@ def _refuse_foreign(record: Record) -> None:
         )
 
 
+OF_NO_INFLUENCE = ("seed ", "method.predict_batch_size ")  # a map does not depend on its batch: contract of all methods
+
+
 def _refuse_two_settings(records: Sequence[Record]) -> None:
     """Cells of one table share the budget's content, and cells of one category the test images, whatever the method."""
     budgets: dict[tuple[str, str], Record] = {}
@@ -236,7 +239,7 @@ def _budget(record: Record) -> dict[str, Any]:
 
 
 def _refuse_mixture(records: Sequence[Record]) -> None:
-    """Seeds may differ in seed, code and versions (the row lists the revisions), not in configuration or data."""
+    """Seeds may differ in seed, code and versions (the row lists the revisions), not in what decides their numbers, nor in data."""
     first = records[0]
     for other in records[1:]:
         if other.seed == first.seed:
@@ -244,7 +247,7 @@ def _refuse_mixture(records: Sequence[Record]) -> None:
         changed = [
             change
             for change in differences(first.identity["config"], other.identity["config"])
-            if not change.startswith("seed ")
+            if not change.startswith(OF_NO_INFLUENCE)
         ]
         changed += [key for key in ("train_data",) if first.identity[key] != other.identity[key]]
         changed += ["test_data"] if first.test_data != other.test_data else []

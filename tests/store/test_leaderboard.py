@@ -156,6 +156,15 @@ def test_seeds_that_differ_in_more_than_the_seed_are_refused(other: Record, mess
         leaderboard([RECORD, other])
 
 
+def test_seeds_may_differ_in_how_many_images_were_scored_at_once() -> None:
+    """That no map depends on its batch is tested for every method."""
+    one, other = (
+        replace(RECORD, seed=seed, identity=RECORD.identity | {"config": {"method": {"predict_batch_size": size}}})
+        for seed, size in ((0, 8), (1, 64))
+    )
+    assert len(leaderboard([one, other])) == 1
+
+
 def test_costs_that_nobody_measured_are_empty() -> None:
     result = replace(RESULT, fit_seconds=None, ms_per_image=None, peak_memory_mib=None)  # type: ignore[arg-type]
     row = leaderboard([replace(RECORD, result=result)]).iloc[0]
