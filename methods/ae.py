@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from methods.blocks.side_by_side import side_by_side
 from methods.blocks.ssim import SSIM
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
@@ -44,10 +45,10 @@ def autoencoder(channels: int, px: int, latent: int) -> tuple[nn.Sequential, nn.
     encoder: list[nn.Module] = []
     decoder: list[nn.Module] = [nn.ConvTranspose2d(latent, widths[-1], 8)]
     for (kernel, stride, _), before, after in zip(layers, widths, widths[1:], strict=False):
-        encoder += [nn.Conv2d(before, after, kernel, stride, padding=1), nn.LeakyReLU(LEAK)]
+        encoder += [nn.Conv2d(before, after, kernel, stride, padding=1), nn.LeakyReLU(LEAK, inplace=True)]
     for (kernel, stride, _), before, after in zip(layers[::-1], widths[:0:-1], widths[-2::-1], strict=True):
         mirrored = nn.Conv2d if stride == 1 else nn.ConvTranspose2d
-        decoder += [nn.LeakyReLU(LEAK), mirrored(before, after, kernel, stride, padding=1)]
+        decoder += [nn.LeakyReLU(LEAK, inplace=True), mirrored(before, after, kernel, stride, padding=1)]
     return initialised(*encoder, nn.Conv2d(widths[-1], latent, 8)), initialised(*decoder)
 
 
@@ -86,6 +87,7 @@ class Autoencoder(Method):
         self, channels: int, px: int, latent: int, stride: int, learning_rate: float, weight_decay: float
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False  # a batch's gradient is summed over its parts
         self.px, self.stride = px, stride
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.encoder, self.decoder = autoencoder(channels, px, latent)
@@ -105,10 +107,26 @@ class Autoencoder(Method):
         raise NotImplementedError
 
     def training_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
-        loss = self.loss(batch, self(batch))
-        self._last_loss = loss.detach()
+        """One step of Adam on the loss of the whole batch, whose parts pass the network one after another."""
+        adam: Any = self.optimizers()
+        adam.zero_grad()
+        loss = torch.stack(
+            [self._backward(part, len(part) / len(batch)) for part in torch.split(batch, self._at_once)]
+        ).sum()
+        adam.step()
+        self._last_loss = loss
         self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
+
+    def _backward(self, images_BCHW: Tensor, share: float) -> Tensor:
+        """Add a part's share of the batch's loss to the gradients, and return it."""
+        loss = self.loss(images_BCHW, self(images_BCHW)) * share
+        self.manual_backward(loss)
+        return loss.detach()
+
+    @property
+    def _at_once(self) -> int:
+        return side_by_side(self.px, LAYERS[0][2], self.device)
 
     def on_train_epoch_end(self) -> None:
         loss = self._last_loss.item()
@@ -121,7 +139,7 @@ class Autoencoder(Method):
         return torch.optim.Adam(self.parameters(), self.learning_rate, weight_decay=self.weight_decay)
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
-        return tiled_map(self._tile_map, images_BCHW, self.px, self.stride)
+        return tiled_map(self._tile_map, images_BCHW, self.px, self.stride, self._at_once)
 
     def _tile_map(self, tiles_NCHW: Tensor) -> Tensor:
         return self.error_map(tiles_NCHW, self(tiles_NCHW))

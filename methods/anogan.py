@@ -23,11 +23,11 @@ from torchvision.utils import save_image
 from tqdm import tqdm
 
 from methods.blocks.dcgan import Discriminator, generator
+from methods.blocks.side_by_side import side_by_side
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
 
 BETA2 = 0.999
-TILES_AT_ONCE = 32  # that are searched side by side: bounds the memory, no influence on the maps
 SHOWN = 64  # generated images for the logger and for `facts`
 
 
@@ -103,7 +103,7 @@ class AnoGAN(Method):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.px, self.stride, self.latent = px, stride, latent
+        self.px, self.stride, self.latent, self.width = px, stride, latent, width
         self.learning_rate, self.beta1, self.generator_updates = learning_rate, beta1, generator_updates
         self.search = search
         self.generator = generator(latent, channels, px, width)
@@ -187,7 +187,8 @@ class AnoGAN(Method):
             return images_NCHW
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
-        return tiled_map(self._tile_map, images_BCHW, self.px, self.stride, batch_size=TILES_AT_ONCE)
+        at_once = side_by_side(self.px, self.width, self.device)
+        return tiled_map(self._tile_map, images_BCHW, self.px, self.stride, at_once)
 
     def _tile_map(self, tiles_NCHW: Tensor) -> Tensor:
         start_ND = torch.stack([self._start(tile_CHW) for tile_CHW in tiles_NCHW])

@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode
@@ -27,7 +27,8 @@ from benchmarks.data.index import Category, ImageFile
 from benchmarks.seeding import stream, stream_seed
 from benchmarks.speed.harness import Alternative, Setting, Stage, installed
 from benchmarks.speed.inputs import picture_files, texture
-from methods.ae import AutoencoderL2
+from methods.ae import LAYERS, AutoencoderL2
+from methods.blocks.side_by_side import side_by_side
 from methods.blocks.ssim import SSIM
 
 SEED = 0
@@ -151,28 +152,35 @@ def rendered(job: Job) -> list[Tensor]:
 
 
 def train_barely(job: Job, batches: list[Tensor]) -> list[float]:
-    """Forward, backward, Adam."""
-    return _steps(job.method().to(job.device), batches, job.half_precision)
+    """Forward, backward, Adam, of as many images at once as our training."""
+    method = job.method().to(job.device)
+    return _steps(method, batches, side_by_side(job.px, LAYERS[0][2], method.device), job.half_precision)
 
 
 def train_plainly(job: Job) -> list[float]:
-    """The default layout, and each sample decoded and augmented by itself in two worker processes."""
+    """The default layout, nothing in place, a batch in one piece, samples decoded and augmented in two worker processes."""
     method = job.method().to(job.device, memory_format=torch.contiguous_format)
+    for layer in method.modules():
+        if isinstance(layer, nn.LeakyReLU):
+            layer.inplace = False
     order = torch.Generator().manual_seed(stream_seed(SEED, "order"))
     loader = DataLoader(plain_samples(job), job.batch, shuffle=True, generator=order, num_workers=2)
-    return _steps(method, (batch.to(job.device) for batch in loader))
+    return _steps(method, (batch.to(job.device) for batch in loader), job.batch)
 
 
-def _steps(method: AutoencoderL2, batches: Any, half_precision: bool = False) -> list[float]:
+def _steps(method: AutoencoderL2, batches: Any, at_once: int, half_precision: bool = False) -> list[float]:
     adam = method.configure_optimizers()
     losses = []
     for batch_BCHW in batches:
         adam.zero_grad()
-        with torch.autocast(method.device.type, torch.bfloat16, enabled=half_precision):
-            loss = method.loss(batch_BCHW, method(batch_BCHW))
-        loss.backward()  # type: ignore[no-untyped-call]
+        batch_loss = torch.zeros((), device=method.device)
+        for part_BCHW in torch.split(batch_BCHW, at_once):
+            with torch.autocast(method.device.type, torch.bfloat16, enabled=half_precision):
+                loss = method.loss(part_BCHW, method(part_BCHW)) * (len(part_BCHW) / len(batch_BCHW))
+            loss.backward()  # type: ignore[no-untyped-call]
+            batch_loss += loss.detach()
         adam.step()
-        losses.append(loss.detach())
+        losses.append(batch_loss)
     return torch.stack(losses).tolist()
 
 

@@ -31,7 +31,7 @@ def generator(latent: int, channels: int, px: int, width: int) -> nn.Sequential:
     side, widths = px >> DOUBLINGS, [width << level for level in reversed(range(DOUBLINGS))]
     layers: list[nn.Module] = [RowwiseLinear(latent, widths[0] * side**2), nn.Unflatten(1, (widths[0], side, side))]
     for before, after in zip(widths, [*widths[1:], channels], strict=True):
-        layers += [nn.BatchNorm2d(before), nn.ReLU()]
+        layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
         layers += [nn.ConvTranspose2d(before, after, 5, stride=2, padding=2, output_padding=1)]
     return nn.Sequential(*layers, nn.Tanh()).apply(_initialise)
 
@@ -60,9 +60,13 @@ class Discriminator(nn.Module):
     def __init__(self, channels: int, px: int, width: int) -> None:
         super().__init__()
         widths = [width << level for level in range(DOUBLINGS)]
-        layers: list[nn.Module] = [nn.Conv2d(channels, width, 5, stride=2, padding=2), nn.LeakyReLU(LEAK)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 5, stride=2, padding=2), nn.LeakyReLU(LEAK, inplace=True)]
         for before, after in pairwise(widths):
-            layers += [nn.Conv2d(before, after, 5, stride=2, padding=2), nn.BatchNorm2d(after), nn.LeakyReLU(LEAK)]
+            layers += [
+                nn.Conv2d(before, after, 5, stride=2, padding=2),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(LEAK, inplace=True),
+            ]
         self.features = nn.Sequential(*layers)
         """Images -> what the last convolution sees in them, (N, 8 * width, px / 16, px / 16)."""
         self.logit = nn.Linear(widths[-1] * (px >> DOUBLINGS) ** 2, 1)

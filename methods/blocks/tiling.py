@@ -23,7 +23,7 @@ def tile_starts(length: int, tile: int, stride: int) -> list[int]:
 
 
 def tiled_map(
-    map_of: Callable[[Tensor], Tensor], images_BCHW: Tensor, tile: int, stride: int, batch_size: int = 128
+    map_of: Callable[[Tensor], Tensor], images_BCHW: Tensor, tile: int, stride: int, batch_size: int
 ) -> Tensor:
     """Anomaly maps (B, H, W) of images by the maps of their tiles, averaged over all tiles that cover a pixel.
 
@@ -33,7 +33,7 @@ def tiled_map(
     """
     batch, _, height, width = images_BCHW.shape
     if (height, width) == (tile, tile):
-        return map_of(images_BCHW)
+        return torch.cat([map_of(some_BCHW) for some_BCHW in torch.split(images_BCHW, batch_size)])
     places = [(y, x) for y in tile_starts(height, tile, stride) for x in tile_starts(width, tile, stride)]
     maps_BHW = torch.stack([_stitched(map_of, images_BCHW[index], places, tile, batch_size) for index in range(batch)])
     covered_HW = images_BCHW.new_zeros(height, width)

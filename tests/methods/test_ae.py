@@ -1,5 +1,6 @@
 """The autoencoders: architecture by the protocol's counts, losses and maps by hand, and a training that learns."""
 
+import copy
 import math
 
 import pytest
@@ -103,6 +104,26 @@ def test_training_lowers_the_loss_and_a_spot_stands_out(method_class: type[Autoe
         found = method.anomaly_map(spotted)[0]
     assert after < 0.5 * before
     assert found[40:56, 70:86].mean() > 2 * found.mean()
+
+
+@pytest.mark.parametrize("method_class", [AutoencoderL2, AutoencoderSSIM])
+def test_a_step_follows_the_gradient_of_the_whole_batch(method_class: type[Autoencoder]) -> None:
+    torch.manual_seed(0)
+    extra = SSIM if method_class is AutoencoderSSIM else {}
+    method = method_class(channels=1, px=256, **extra, **ARCHITECTURE)  # type: ignore[arg-type]
+    images = torch.rand(11, 1, 256, 256)  # on a CPU a part of 8 and one of 3
+    whole = copy.deepcopy(method)
+    expected = whole.loss(images, whole(images))
+    expected.backward()
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(method, DataLoader(images, batch_size=11))  # type: ignore[arg-type]
+    assert trainer.global_step == 1
+    assert trainer.callback_metrics["train_loss"].item() == pytest.approx(expected.item(), rel=1e-6)
+    for ours, theirs in zip(method.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5 * theirs.grad.abs().max().item())
 
 
 def test_a_loss_that_is_not_finite_ends_the_run() -> None:

@@ -43,6 +43,7 @@ def test_equals_the_naive_loop(batch_size: int) -> None:
     torch.testing.assert_close(tiled_map(position_dependent_map, images, tile, stride, batch_size), total / count)
 
 
-def test_an_image_of_the_tiles_size_is_mapped_as_it_is() -> None:
-    images = torch.rand(2, 3, 8, 8)
-    assert torch.equal(tiled_map(position_dependent_map, images, 8, 3), position_dependent_map(images))
+@pytest.mark.parametrize("batch_size", [1, 2, 1000])
+def test_images_of_the_tiles_size_are_mapped_as_they_are(batch_size: int) -> None:
+    images = torch.rand(3, 3, 8, 8)
+    assert torch.equal(tiled_map(position_dependent_map, images, 8, 3, batch_size), position_dependent_map(images))
