@@ -22,6 +22,7 @@ from benchmarks.data.split import draw, split
 from benchmarks.seeding import stream, stream_seed
 
 RESIDENT_SHARE = 0.25  # of the free GPU memory that training images may take
+VIEWS_AT_ONCE = 8  # that a CPU renders: intermediate results that outgrow its cache double the time
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,14 @@ class DefectData(pl.LightningDataModule):
         """Render augmented views on the device."""
         if not isinstance(batch, ViewBatch):
             return batch
+        pixels_BHWC, place_B23 = batch
         size = (self.input.patch, self.input.patch) if self.input.patch else self._size
-        return render(to_float(batch.pixels_BHWC), batch.place_B23, size, self.augmentation.border)
+        views_BCHW = torch.empty(len(place_B23), pixels_BHWC.shape[-1], *size, device=pixels_BHWC.device)
+        at_once = VIEWS_AT_ONCE if pixels_BHWC.device.type == "cpu" else len(views_BCHW)
+        parts = zip(*(torch.split(whole, at_once) for whole in (views_BCHW, pixels_BHWC, place_B23)), strict=True)
+        for views, pixels, place in parts:
+            views.copy_(render(to_float(pixels), place, size, self.augmentation.border))
+        return views_BCHW
 
     def _near_the_network(self, pixels_NHWC: NDArray[np.uint8]) -> Tensor:
         """The pixels on the GPU that trains, unless they would fill it: then, or without one, where they are."""
