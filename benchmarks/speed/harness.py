@@ -26,6 +26,8 @@ ROUNDS = (2, 9)  # at least, at most
 SECONDS_PER_PAIR = 30.0  # that the rounds of one pair may take together; the least number is made whatever it takes
 LEAST_SECONDS = 0.05  # of one timing: what takes less is repeated
 
+PEAK_SIDE = 2048  # of the matrices whose product is the processor's peak
+
 DIFFER = "values differ"
 
 Call = Callable[[], Any]
@@ -88,6 +90,8 @@ class Stage:
     """Least ratio alternative / ours."""
     limit_s: float | None = None
     """Most seconds that ours may take."""
+    arithmetic: bool = False
+    """Whether it is all convolutions and matrix products, so that no way to its values can pass the processor's peak."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,10 @@ class Row:
     limit_s: float | None = None
     outcome: str = ""
     """"met", "short", DIFFER, "missing", or "-" without an aim."""
+    gflop_per_s: float | None = None
+    """That our convolutions and matrix products come to."""
+    peak_gflop_per_s: float | None = None
+    """Of one large matrix product in float32, beside it."""
 
 
 def measure(stages: Iterable[Stage], setting: Setting = Setting()) -> Iterator[Row]:
@@ -159,9 +167,24 @@ def _pair(stage: Stage, name: str, alternative: Alternative, setting: Setting, a
         float(ratios_R.max()),
         rounds,
         outcome=_outcome(stage, median(ours_R.tolist()), median(ratios_R.tolist())),
+        **(_arithmetic(stage.ours, median(ours_R.tolist())) if stage.arithmetic and device == "cpu" else {}),
         **values,
         **aims,
     )
+
+
+def _arithmetic(ours: Call, ours_s: float) -> dict[str, float]:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        ours()
+    matrix = torch.ones(PEAK_SIDE, PEAK_SIDE)
+    peak_s = min(_timed(lambda: matrix @ matrix, "cpu")[1] for _ in range(10))
+    return {
+        "gflop_per_s": counter.get_total_flops() / ours_s / 1e9,
+        "peak_gflop_per_s": 2 * PEAK_SIDE**3 / peak_s / 1e9,
+    }
 
 
 def _outcome(stage: Stage, ours_s: float, ratio: float = np.inf) -> str:
@@ -205,7 +228,7 @@ def table(rows: Iterable[Row]) -> Table:
     shown = Table()
     for name in ("stage", "alternative"):
         shown.add_column(name, overflow="fold")
-    for name in ("ours s", "alternative s", "ratio", "aim", "outcome"):
+    for name in ("ours s", "alternative s", "ratio", "aim", "outcome", "of peak"):
         shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         shown.add_row(
@@ -216,6 +239,7 @@ def table(rows: Iterable[Row]) -> Table:
             _ratio(row),
             _aim(row),
             row.outcome,
+            f"{row.gflop_per_s / row.peak_gflop_per_s:.0%}" if row.gflop_per_s and row.peak_gflop_per_s else "",
         )
     return shown
 

@@ -91,6 +91,7 @@ def latent_search(setting: Setting) -> Iterator[Stage]:
         },
         tolerance=0.0 if setting.device == "cpu" else 1e-3,
         aim=setting.aim(5, 30),
+        arithmetic=True,
     )
 
 

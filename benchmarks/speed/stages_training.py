@@ -94,6 +94,7 @@ def training(setting: Setting) -> Iterator[Stage]:
             {"default layout, DataLoader workers, Pillow, torchvision": Alternative(partial(train_plainly, job))},
             tolerance=0.02,
             aim=setting.aim(4, 5),
+            arithmetic=True,
         )
 
 

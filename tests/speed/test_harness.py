@@ -2,9 +2,11 @@
 
 import csv
 import math
+import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.speed.harness import Alternative, Row, Stage, circumstances, largest_difference, measure, write_csv
 
@@ -45,6 +47,19 @@ def test_a_share_of_the_work_is_scaled_and_aims_are_judged() -> None:
     whole, tenth = rows(Stage("x", work, {"whole": Alternative(work), "tenth": Alternative(work, share=0.1)}, aim=4.0))
     assert whole.ratio and tenth.ratio and tenth.ratio > 4 > whole.ratio
     assert (whole.outcome, tenth.outcome) == ("short", "met")
+
+
+def test_arithmetic_is_counted_beside_the_peak() -> None:
+    matrix = torch.rand(256, 256)
+
+    def thrice() -> float:
+        time.sleep(0.1)
+        return float(sum((matrix @ matrix).sum() for _ in range(3)))
+
+    (row,) = rows(Stage("x", thrice, {"other": Alternative(thrice)}, arithmetic=True))
+    assert row.gflop_per_s and row.ours_s and row.peak_gflop_per_s
+    assert row.gflop_per_s * row.ours_s == pytest.approx(3 * 2 * 256**3 / 1e9)
+    assert row.peak_gflop_per_s > row.gflop_per_s
 
 
 def test_what_is_missing_or_alone_has_its_row() -> None:
