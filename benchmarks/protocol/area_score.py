@@ -43,10 +43,20 @@ def area_scores(map_HW: NDArray[np.floating], areas: Sequence[int]) -> NDArray[n
     increasing = np.argsort(areas_A, kind="stable")
     values = np.ascontiguousarray(map_HW).ravel()
     height, width = map_HW.shape
-    reached_at = _grow(np.argsort(values)[::-1], height, width, areas_A[increasing])
+    reached_at = _grow(_ascending(values)[::-1], height, width, areas_A[increasing])
     scores = np.empty(len(areas_A), dtype=np.float64)
     scores[increasing] = values[reached_at]
     return scores
+
+
+def _ascending(values: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Where the values lie, from the lowest up. NumPy sorts 16 bits by counting them: twice that beats comparing 32-bit floats."""
+    if values.dtype != np.float32:
+        return np.argsort(values)
+    bits = values.view(np.int32)
+    ordered = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)  # integers in the order of the floats
+    by_low = np.argsort(ordered.astype(np.uint16), kind="stable")
+    return by_low[np.argsort((ordered >> 16).astype(np.int16)[by_low], kind="stable")]
 
 
 @numba.njit(cache=True)

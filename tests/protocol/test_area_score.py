@@ -28,6 +28,8 @@ def maps() -> dict[str, np.ndarray]:
         "two values": (noise > 0.6).astype(float),
         "constant": np.full((9, 7), 0.5),
         "float32": noise.astype(np.float32),
+        "float32 of both signs": ((noise - 0.5) * 10.0 ** (40 * noise - 30)).astype(np.float32),
+        "float32 zeros of both signs": np.where(noise > 0.5, np.float32(0.0), np.float32(-0.0)),
         "negative": noise - 5,
         "one row": noise[:1],
         "one pixel": noise[:1, :1],
