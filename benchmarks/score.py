@@ -68,7 +68,7 @@ class Scores:
             self._write(image, map_HW, resize_map(map_HW, *size_of(image.path)))
 
     def start_test(self) -> None:
-        """Settle the threshold, check the masks, make room for the pixels. Before this no test image is opened.
+        """Settle the threshold, check the masks, begin to gather pixels. Before this no test image is opened.
 
         Raises:
             UserError: a mask has another size than its image.
@@ -77,7 +77,7 @@ class Scores:
             self.threshold = threshold(self.table()[area_column(self.protocol.minimum_area)].to_numpy())
         check_masks(self.category.test)
         if self.category.has_masks:
-            self.pixels = PixelScores(sum(math.prod(size_of(image.path)) for image in self.category.test))
+            self.pixels = PixelScores()
 
     def add_test(
         self, image: ImageFile, map_HW: NDArray[np.float32], at_image_size_HW: NDArray[np.float32] | None = None

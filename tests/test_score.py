@@ -68,7 +68,7 @@ def test_an_empty_mask_is_told_and_its_pixels_are_normal(
         ["001_mask.png", "marks", "no", "defect:"]
     ]
     pixels = scores.pixels.sorted() if scores.pixels else None
-    assert pixels is not None and pixels.regions == 1 and len(pixels.normal_N) == 3 * 24 * 24 - 24
+    assert pixels is not None and pixels.regions == 1 and len(pixels.normal) == 3 * 24 * 24 - 24
 
 
 def test_only_empty_masks_make_no_pixel_metrics(tree: Callable[..., Path], tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 All of them are exact: no thresholds are sampled, equal scores count as one threshold. What makes that cheap: every metric is a
 sum over the *defect* pixels alone, of a function of two numbers, the share of normal pixels above a defect pixel's score (`f0`)
-and at or above it (`f1`). So the normal pixels, nearly all of a category, are only sorted, once, as bare 32-bit values.
+and at or above it (`f1`). So the normal pixels, nearly all of a category, are only sorted, as bare 32-bit values and part by part,
+and counted: what is above a score is the sum of what is above it in each part.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.protocol.regions import bounding_box, label_regions
+from benchmarks.protocol.sorted_parts import SortedParts
 
 CHUNK = 1 << 16  # defect pixels looked at at once
 
@@ -34,15 +37,11 @@ class PixelMetrics:
 
 
 class PixelScores:
-    """Gathers the pixels of a category's test maps, image by image: 4 bytes for each pixel, 16 for each one in a defect.
+    """Gathers the pixels of a category's test maps, image by image: 4 bytes for each normal one, beyond some 400 MB on the disk,
+    and up to 32 bytes for each one in a defect."""
 
-    Args:
-        pixels: how many pixels will come, or more.
-    """
-
-    def __init__(self, pixels: int) -> None:
-        self._normal_N = np.empty(pixels, np.float32)  # takes memory only as it is filled
-        self._normal_count = 0
+    def __init__(self) -> None:
+        self._normal = SortedParts()
         self._defect: list[NDArray[np.float32]] = []
         self._weight: list[NDArray[np.float64]] = []
         self._regions = 0
@@ -56,11 +55,11 @@ class PixelScores:
         if not np.isfinite(map_HW).all():
             raise ValueError(f"the map has {np.count_nonzero(~np.isfinite(map_HW))} values that are NaN or infinite")
         if mask_HW is None or not mask_HW.any():
-            self._add_normal(map_HW.ravel())
+            self._normal.add(map_HW.ravel())
             return 0
         if map_HW.shape != mask_HW.shape:
             raise ValueError(f"the map has shape {map_HW.shape}, its mask {mask_HW.shape}")
-        self._add_normal(map_HW[~mask_HW])
+        self._normal.add(map_HW[~mask_HW])
         box = bounding_box(mask_HW)
         labels_HW, regions = label_regions(mask_HW[box])
         region_M = labels_HW[labels_HW > 0]
@@ -69,55 +68,68 @@ class PixelScores:
         self._regions += regions
         return regions
 
-    def _add_normal(self, score_N: NDArray[np.float32]) -> None:
-        self._normal_N[self._normal_count : self._normal_count + len(score_N)] = score_N
-        self._normal_count += len(score_N)
-
     def sorted(self, device: str = "cpu") -> "SortedPixels | None":
         """The pixels in the order of their scores; None without a defect pixel or without a normal one. Nothing can be added then.
 
         Args:
             device: "cuda" sorts on the GPU, to the same values.
         """
-        normal_N = self._normal_N[: self._normal_count]
-        if not self._regions or not len(normal_N):
+        if not self._regions or not len(self._normal):
             return None
-        _sort_in_place(normal_N, device)
+        self._normal.sort(device)
         defect_M, weight_M = np.concatenate(self._defect), np.concatenate(self._weight)
+        self._defect.clear()
+        self._weight.clear()
         order = np.argsort(defect_M)
-        return SortedPixels(normal_N, defect_M[order], weight_M[order] / self._regions, self._regions)
+        return SortedPixels(self._normal, defect_M[order], weight_M[order] / self._regions, self._regions)
 
 
 @dataclass(frozen=True)
 class SortedPixels:
     """The scores of all normal and of all defect pixels of a category, ascending."""
 
-    normal_N: NDArray[np.float32]
+    normal: SortedParts
     defect_M: NDArray[np.float32]
     weight_M: NDArray[np.float64]
     """Of each defect pixel: 1 / (pixels of its region x number of regions), so that every region counts alike; sum 1."""
     regions: int
 
-    def metrics(self, threshold: float, aupro_limit: float) -> PixelMetrics:
-        """All metrics, with the protocol's threshold (a pixel is found if its score exceeds it) and the limit of AU-PRO."""
+    @cached_property
+    def _normal_below(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """How many normal pixels lie below each defect pixel's score, and how many below or at it."""
         from benchmarks.protocol.places import places  # numba, which those who only read records are spared
 
-        normal, defect = len(self.normal_N), len(self.defect_M)
-        left = rank = 0
+        below_M, below_or_at_M = (np.zeros(len(self.defect_M), np.uint32) for _ in range(2))
+        for part_N in self.normal:
+            left = 0
+            for chunk in _chunks(len(self.defect_M)):
+                left_C, right_C = places(part_N, self.defect_M[chunk], left)
+                below_M[chunk] += left_C.astype(np.uint32)
+                below_or_at_M[chunk] += right_C.astype(np.uint32)
+                left = int(left_C[-1])
+        return below_M, below_or_at_M
+
+    def metrics(self, threshold: float, aupro_limit: float) -> PixelMetrics:
+        """All metrics, with the protocol's threshold (a pixel is found if its score exceeds it) and the limit of AU-PRO."""
+        from benchmarks.protocol.places import places
+
+        normal, defect = len(self.normal), len(self.defect_M)
+        below_M, below_or_at_M = self._normal_below
+        rank = 0
         misranked = precision = aupro = 0.0
         for chunk in _chunks(defect):
             score_C = self.defect_M[chunk]
-            left_C, right_C = places(self.normal_N, score_C, left)
             rank_C, _ = places(self.defect_M, score_C, rank)
-            left, rank = int(left_C[-1]), int(rank_C[-1])
-            above_C, at_or_above_C, found_C = normal - right_C, normal - left_C, defect - rank_C
+            rank = int(rank_C[-1])
+            at_or_above_C, above_C = (normal - count_M[chunk].astype(np.int64) for count_M in (below_M, below_or_at_M))
+            found_C = defect - rank_C
             misranked += float(np.sum(above_C + at_or_above_C)) / 2 / normal
             precision += float(np.sum(found_C / (found_C + at_or_above_C)))
             areas_C = _area_of_step(above_C / normal, at_or_above_C / normal, aupro_limit)
             aupro += float(np.sum(self.weight_M[chunk] * areas_C))
         limit = _largest_float32_up_to(threshold)
         first_found = int(np.searchsorted(self.defect_M, limit, "right"))
-        false_positives = normal - int(np.searchsorted(self.normal_N, limit, "right"))
+        false_positives = sum(len(part_N) - int(np.searchsorted(part_N, limit, "right")) for part_N in self.normal)
         return PixelMetrics(
             auroc=1 - misranked / defect,
             average_precision=precision / defect,
@@ -134,14 +146,17 @@ class SortedPixels:
         Returns:
             False-positive rates, increasing, and mean covered shares of the regions.
         """
-        normal = len(self.normal_N)
-        ranks = ((normal - 1) * np.linspace(0, 1, points - 2) ** 2).astype(np.int64)
-        level_P = np.unique(self.normal_N[normal - 1 - ranks])[::-1]
-        fpr_P = (normal - np.searchsorted(self.normal_N, level_P, "left")) / normal
+        depths = np.linspace(0, 1, points - 2) ** 2
+        pool = np.sort(
+            [part_N[len(part_N) - 1 - ((len(part_N) - 1) * depths).astype(np.int64)] for part_N in self.normal], None
+        )
+        level_P = np.unique(pool[np.linspace(0, len(pool) - 1, points - 2).astype(np.int64)])[::-1]
+        at_or_above_P = sum(len(part_N) - np.searchsorted(part_N, level_P, "left") for part_N in self.normal)
+        fpr_P = at_or_above_P / len(self.normal)
         summed_M = np.minimum(np.cumsum(self.weight_M[::-1]), 1)  # rounding must not carry it above 1
         covered = np.append(summed_M[::-1], 0)  # by the threshold's place among the defect pixels
         pro_P = covered[np.searchsorted(self.defect_M, level_P, "left")]
-        without_alarm = covered[np.searchsorted(self.defect_M, self.normal_N[-1], "right")]
+        without_alarm = covered[np.searchsorted(self.defect_M, level_P[0], "right")]
         return np.concatenate([[0], fpr_P, [1]]), np.concatenate([[without_alarm], pro_P, [1]])
 
 
@@ -175,16 +190,3 @@ def _largest_float32_up_to(threshold: float) -> np.float32:
     with np.errstate(over="ignore"):
         rounded = np.float32(threshold)
     return rounded if float(rounded) <= threshold else np.nextafter(rounded, np.float32(-np.inf))
-
-
-def _sort_in_place(values_N: NDArray[np.float32], device: str) -> None:
-    if device != "cuda":
-        values_N.sort()
-        return
-    import torch
-
-    values = torch.from_numpy(values_N)
-    try:
-        values.copy_(values.to(device).sort().values)
-    except torch.cuda.OutOfMemoryError:  # it takes five times the values' size
-        values_N.sort()

@@ -89,7 +89,7 @@ def pixel_metrics(setting: Setting) -> Iterator[Stage]:
 
 
 def ours_of(pairs: MapsAndMasks) -> tuple[float, float]:
-    pixels = PixelScores(sum(map_HW.size for map_HW, _ in pairs))
+    pixels = PixelScores()
     for map_HW, mask_HW in pairs:
         pixels.add(map_HW, mask_HW)
     gathered = pixels.sorted()

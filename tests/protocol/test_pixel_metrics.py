@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks.protocol import sorted_parts
 from benchmarks.protocol.area_score import area_scores
 from benchmarks.protocol.pixel_metrics import PixelMetrics, PixelScores, SortedPixels, resize_map
 from benchmarks.protocol.places import places
@@ -15,7 +16,7 @@ Images = list[tuple[NDArray[np.float32], NDArray[np.bool_]]]
 
 
 def gathered(images: Images) -> SortedPixels | None:
-    pixels = PixelScores(sum(map_HW.size for map_HW, _ in images))
+    pixels = PixelScores()
     for map_HW, mask_HW in images:
         pixels.add(map_HW, mask_HW)
     return pixels.sorted()
@@ -168,6 +169,27 @@ def test_against_scikit_learn(ties: bool, monkeypatch: pytest.MonkeyPatch) -> No
     assert found.region_overlap == pytest.approx(np.mean(overlaps), abs=1e-12)
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_parts_in_memory_and_on_disk_give_the_same_numbers(ties: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = drawn(ties=ties)
+    whole = gathered(images)
+    monkeypatch.setattr(sorted_parts, "PART", 997)
+    monkeypatch.setattr(sorted_parts, "IN_MEMORY", 3)
+    parted = gathered(images)
+    assert whole and parted and len(list(whole.normal)) == 1 and len(list(parted.normal)) > 10
+    for numbers in (whole, parted):
+        assert all((np.diff(part_N) >= 0).all() for part_N in numbers.normal)
+    together = np.sort(np.concatenate([part_N.copy() for part_N in parted.normal]))
+    np.testing.assert_array_equal(together, next(iter(whole.normal)))
+    assert parted.metrics(0.5, 0.3) == whole.metrics(0.5, 0.3)
+    fpr, pro = parted.pro_curve()
+    assert (
+        len(fpr) > 30
+        and np.isin(fpr[1:-1], (len(together) - np.searchsorted(together, together)) / len(together)).all()
+    )
+    assert np.trapezoid(pro, fpr) == pytest.approx(np.trapezoid(*whole.pro_curve()[::-1]), abs=1e-3)
+
+
 def test_an_offset_changes_nothing_but_ranks_do() -> None:
     """Raw scores: no sigmoid, no normalisation."""
     images = [((map_HW * 64).round(), mask_HW) for map_HW, mask_HW in drawn()]
@@ -175,14 +197,16 @@ def test_an_offset_changes_nothing_but_ranks_do() -> None:
     assert metrics(images, threshold=32) == metrics(shifted, threshold=32 + 2**20)
 
 
-def test_pro_curve_is_the_one_whose_area_is_reported() -> None:
+@pytest.mark.parametrize("part", [1000, 1 << 24])
+def test_pro_curve_is_the_one_whose_area_is_reported(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorted_parts, "PART", part)
     found = gathered(drawn(8, 100))
     assert found is not None
     fpr, pro = found.pro_curve(2000)
     assert len(fpr) <= 2000 and (fpr[0], fpr[-1], pro[-1]) == (0, 1, 1)
     assert (np.diff(fpr) >= 0).all() and (np.diff(pro) >= -1e-12).all()
     assert np.trapezoid(pro, fpr) == pytest.approx(found.metrics(0, 1.0).aupro, abs=1e-4)
-    top = found.normal_N[-1]
+    top = max(part_N[-1] for part_N in found.normal)
     assert pro[0] == pytest.approx(found.metrics(float(top), 1.0).region_overlap)
 
 
@@ -190,7 +214,7 @@ def test_the_gpu_gives_the_same_numbers() -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA GPU")
-    pixels = PixelScores(6 * 3600)
+    pixels = PixelScores()
     for map_HW, mask_HW in drawn(ties=True):
         pixels.add(map_HW, mask_HW)
     found = pixels.sorted("cuda")
