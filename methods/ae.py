@@ -4,7 +4,7 @@ Paper: Bergmann et al., MVTec AD, CVPR 2019, section 4.1; architecture of Bergma
 Segmentation by Applying Structural Similarity to Autoencoders, VISAPP 2019 (arXiv 2018), table 1.
 Idea: the bottleneck passes only what good images have in common, so a defect is not reconstructed; the map is the
 reconstruction error. Textures are learnt as 128 px patches and scored in overlapping tiles, objects whole at 256 px.
-Cost of the paper's 200 epochs over 10,000 samples: hours on a CPU (about 180 patches or 54 objects a second on two cores).
+Cost of the paper's 200 epochs over 10,000 samples: hours on a CPU (about 180 patches or 63 objects a second on two cores).
 """
 
 import math
