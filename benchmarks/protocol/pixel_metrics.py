@@ -37,7 +37,7 @@ class PixelMetrics:
 
 
 class PixelScores:
-    """Gathers the pixels of a category's test maps, image by image: 4 bytes for each normal one, beyond some 400 MB on the disk,
+    """Gathers the pixels of a category's test maps, image by image: 4 bytes for each normal one, beyond some 250 MB on the disk,
     and up to 32 bytes for each one in a defect."""
 
     def __init__(self) -> None:

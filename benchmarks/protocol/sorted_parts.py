@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PART = 1 << 24  # numbers, 64 MiB
-IN_MEMORY = (
-    5  # parts: the pixels of all of MVTec AD's test images of 900 x 900 pixels, but not of its largest categories
-)
+IN_MEMORY = 2  # parts, besides the one that is being filled and the one that is being read
 
 
 class SortedParts:
