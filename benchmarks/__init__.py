@@ -1,4 +1,4 @@
-"""defectbench: data, protocol, runner, results and reports of the benchmark.
+"""defectbench: data, protocol, one cell, store, sweeps and reports of the benchmark.
 
 An image's way is one line through these folders: ``data`` -> a method (``methods/``) -> maps -> ``protocol`` -> scores ->
 ``store`` -> ``report``. Nobody downstream is imported upstream; ``run`` is the only place where all of them meet.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from methods.blocks.side_by_side import side_by_side
+from methods.blocks.chunks import images_at_once
 from methods.blocks.ssim import SSIM
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
@@ -126,7 +126,7 @@ class Autoencoder(Method):
 
     @property
     def _at_once(self) -> int:
-        return side_by_side(self.px, LAYERS[0][2], self.device)
+        return images_at_once(self.px, LAYERS[0][2], self.device)
 
     def on_train_epoch_end(self) -> None:
         loss = self._last_loss.item()

@@ -22,8 +22,8 @@ from torch.optim import Adam
 from torchvision.utils import save_image
 from tqdm import tqdm
 
+from methods.blocks.chunks import images_at_once
 from methods.blocks.dcgan import Discriminator, generator
-from methods.blocks.side_by_side import side_by_side
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
 
@@ -187,7 +187,7 @@ class AnoGAN(Method):
             return images_NCHW
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
-        at_once = side_by_side(self.px, self.width, self.device)
+        at_once = images_at_once(self.px, self.width, self.device)
         return tiled_map(self._tile_map, images_BCHW, self.px, self.stride, at_once)
 
     def _tile_map(self, tiles_NCHW: Tensor) -> Tensor:

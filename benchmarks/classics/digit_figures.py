@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.classics.plots import NORMAL, THRESHOLD, UNSEEN, error_histogram, figure, save
+from benchmarks.common.seeding import stream
 from benchmarks.data.samples import SampleData
-from benchmarks.seeding import stream
 from methods.blocks.reconstruction import ReconstructionMethod
 from methods.contract import SampleMethod
 

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
+from benchmarks.common.errors import UserError
+from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
+from benchmarks.common.seeding import stream_seed
 from benchmarks.data.index import GOOD
 from benchmarks.data.samples import SampleData, Samples
-from benchmarks.errors import UserError
 from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.sample_decision import threshold_at
-from benchmarks.provenance import peak_memory_mib, reset_peak_memory
-from benchmarks.seeding import stream_seed
+from benchmarks.run.trainer import TimeLeft, trainer_for
 from benchmarks.store.record import Cell, Result
 from benchmarks.store.runs import RunStore
-from benchmarks.training import TimeLeft, trainer_for
 from methods.contract import MethodError, SampleMethod
 
 log = logging.getLogger(__name__)

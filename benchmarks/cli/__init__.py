@@ -8,11 +8,11 @@ import click
 
 from benchmarks.cli.compare import compare
 from benchmarks.cli.data import data
-from benchmarks.cli.errors import hydra_raises, told_to_the_user
+from benchmarks.cli.errors import hydra_raises, user_errors
 from benchmarks.cli.estimate import estimate
 from benchmarks.cli.evaluate import evaluate
 from benchmarks.cli.study import study
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 
 RESULTS = click.option(
     "--results",
@@ -44,16 +44,17 @@ def main() -> None:
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 def run(overrides: tuple[str, ...]) -> None:
     """Run one method on one category, or sweep over lists with -m."""
-    with told_to_the_user():
-        from benchmarks import app, composition
+    with user_errors():
+        from benchmarks import config
+        from benchmarks.cli import application
 
         sys.argv = ["defectbench run", *overrides]
         with hydra_raises():
-            composition.register_resolvers()
-            composition.register_own_categories(overrides)
-            app.register_sweeper()
-            app.configure_logging()
-            app.main()
+            config.register_resolvers()
+            config.register_own_categories(overrides)
+            application.register_sweeper()
+            application.configure_logging()
+            application.main()
 
 
 @main.command()
@@ -112,7 +113,7 @@ def report(
     """
     if data_root is not None and not images:
         raise click.UsageError("--data-root says where the images of --images are: give both.")
-    with told_to_the_user():
+    with user_errors():
         from benchmarks.report.build import build, show
         from benchmarks.report.page import write_figures, write_page
         from benchmarks.report.terminal import console
@@ -134,8 +135,8 @@ def list_() -> None:
 @list_.command()
 def methods() -> None:
     """Methods that can be chosen with method=NAME."""
-    with told_to_the_user():
-        from benchmarks.catalogue import methods
+    with user_errors():
+        from benchmarks.config import methods
 
         for name, summary in methods():
             click.echo(f"{name:24}{summary}")
@@ -145,8 +146,9 @@ def methods() -> None:
 @click.option("--root", type=click.Path(path_type=Path), help="A dataset folder: list what is in it.")
 def categories(root: Path | None) -> None:
     """Categories that can be chosen with category=NAME, or those in a dataset folder."""
-    with told_to_the_user():
-        from benchmarks.catalogue import categories, categories_in
+    with user_errors():
+        from benchmarks.config import categories
+        from benchmarks.data.index import categories_in
 
         for name, summary in categories_in(root) if root else categories():
             click.echo(f"{name:24}{summary}")
@@ -161,7 +163,7 @@ def runs(results: Path) -> None:
     or data have changed since, so it would run again. missing: other cells here have a run of that seed. unchecked: its data are
     not where they were.
     """
-    with told_to_the_user():
+    with user_errors():
         from benchmarks.report.terminal import console
         from benchmarks.sweep.status import grids, run_statuses, runs_table
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.cli.errors import told_to_the_user
+from benchmarks.cli.errors import user_errors
 
 
 class BadInput(click.ClickException):
@@ -30,8 +30,8 @@ def compare(before: Path, after: Path, out: Path | None) -> None:
     Exit code 2: a folder that cannot be read, or no cell in common
     """
     try:
-        with told_to_the_user():
-            from benchmarks.files import write_text
+        with user_errors():
+            from benchmarks.common.files import write_text
             from benchmarks.report.compare import compare as compare_folders
             from benchmarks.report.compare import show
             from benchmarks.report.terminal import console

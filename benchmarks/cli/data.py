@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.cli.errors import told_to_the_user
+from benchmarks.cli.errors import user_errors
 
 FOLDER = click.Path(path_type=Path)
 
@@ -25,7 +25,7 @@ def verify(categories: tuple[str, ...], root: Path) -> None:
     Name CATEGORIES to check these only. A category that is not MVTec AD's is checked for its own order. Exit code 1 if
     something is amiss; categories that are not there count only if they were named.
     """
-    with told_to_the_user():
+    with user_errors():
         from benchmarks.data.mvtec_ad import report_table, verify
         from benchmarks.report.terminal import console
 
@@ -44,10 +44,10 @@ def verify(categories: tuple[str, ...], root: Path) -> None:
 @click.option("--accept-licence", is_flag=True, help="Agree to the dataset's licence without being asked.")
 def download(root: Path, archive: Path | None, accept_licence: bool) -> None:
     """Fetch MVTec AD (4.9 GiB) into ROOT: resumed after a cut, checked by its sha256, unpacked at once or not at all."""
-    with told_to_the_user():
+    with user_errors():
         from omegaconf import OmegaConf
 
-        from benchmarks.catalogue import CONF
+        from benchmarks.config import CONF
         from benchmarks.data.download import LICENCE_NOTE, download_archive, unpack
 
         if archive is None:
@@ -69,7 +69,7 @@ def download(root: Path, archive: Path | None, accept_licence: bool) -> None:
 @click.option("--seed", default=0, show_default=True, help="Decides all drawings.")
 def synthesize(root: Path, px: int, train_good: int, test_good: int, per_defect: int, seed: int) -> None:
     """Draw the built-in dataset, fifteen categories in MVTec AD's layout. `defectbench run` does so by itself."""
-    with told_to_the_user():
+    with user_errors():
         from benchmarks.data.synthetic import SyntheticSpec, write_dataset
 
         spec = SyntheticSpec(px, train_good, test_good, per_defect, seed)

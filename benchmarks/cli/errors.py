@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from benchmarks.errors import UserError, nearest
+from benchmarks.common.errors import UserError, nearest
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 EXTRAS = {"hydra/launcher/joblib": "joblib", "hydra/launcher/ray": "ray", "hydra/launcher/submitit_slurm": "slurm"}
@@ -14,7 +14,7 @@ EXTRAS = {"hydra/launcher/joblib": "joblib", "hydra/launcher/ray": "ray", "hydra
 
 
 @contextmanager
-def told_to_the_user() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """One message instead of a traceback, exit code 1; with HYDRA_FULL_ERROR=1 the traceback."""
     try:
         yield

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.cli.errors import hydra_raises, told_to_the_user
-from benchmarks.errors import UserError
+from benchmarks.cli.errors import hydra_raises, user_errors
+from benchmarks.common.errors import UserError
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -21,15 +21,15 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
 
     Figures come from cells measured in a store, else from those that come with the project; where there is none, it says so.
     """
-    with told_to_the_user():
-        from benchmarks.estimate import estimate, in_words, methods_table
+    with user_errors():
         from benchmarks.report.terminal import console
         from benchmarks.sweep.costs import measured, write_figures
-        from benchmarks.sweep.wanted import wanted_cells, workers_of
+        from benchmarks.sweep.estimate import estimate, in_words, methods_table
+        from benchmarks.sweep.plan import planned_cells, workers_of
 
         workers, rest = workers_of(overrides)
         with hydra_raises():
-            cells, left_out = wanted_cells(rest)
+            cells, left_out = planned_cells(rest)
         if not cells:
             raise UserError("No cell is wanted: none of these methods applies to any of these categories.")
         known = measured(results or cells[0].results)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.cli.errors import hydra_raises, told_to_the_user
+from benchmarks.cli.errors import hydra_raises, user_errors
 
 FOLDER = click.Path(path_type=Path)
 
@@ -42,13 +42,13 @@ def evaluate(
     OVERRIDES of protocol and category are those of `defectbench run`, such as protocol.minimum_area=0.002 or
     category.kind=texture.
     """
-    with told_to_the_user():
-        from benchmarks import app
-        from benchmarks.evaluate import Request, find_maps
-        from benchmarks.evaluate import evaluate as evaluate_category
+    with user_errors():
+        from benchmarks.cli import application
         from benchmarks.report.terminal import run_in_words
+        from benchmarks.run.evaluate import Request, find_maps
+        from benchmarks.run.evaluate import evaluate as evaluate_category
 
-        app.configure_logging()
+        application.configure_logging()
         request = Request(root, dataset, results, seed, threshold, overrides)
         with hydra_raises():
             for folder in find_maps(maps, method):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.cli.errors import told_to_the_user
+from benchmarks.cli.errors import user_errors
 
 FOLDER = click.Path(path_type=Path)
 
@@ -23,7 +23,7 @@ def area(results: Path, out: Path | None) -> None:
     Says for each method and category which area comes closest to the paper's pair and whether any reaches it, whether one area
     explains all methods of a category, and how the ranks of the methods change. Writes CSV files, a page and a summary.
     """
-    with told_to_the_user():
+    with user_errors():
         from benchmarks.report.terminal import console
         from benchmarks.study.build import build, show
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def draw_views(
     return Views(rng.integers(images, size=samples), turn_N22, centre_N2)
 
 
-def places(
+def view_matrices(
     turn_N22: NDArray[np.float64],
     centre_N2: NDArray[np.float64],
     sample_hw: tuple[int, int],

@@ -12,11 +12,11 @@ import PIL
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks.common.errors import UserError
+from benchmarks.common.files import replacing
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.images import Colour, decode
 from benchmarks.data.index import ImageFile
-from benchmarks.errors import UserError
-from benchmarks.files import replacing
 
 FORMAT = 1  # raise it when decoding changes
 

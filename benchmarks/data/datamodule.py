@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from benchmarks.common.seeding import stream, stream_seed
 from benchmarks.data.augmentation import Augmentation, draw_views, render
 from benchmarks.data.cache import Decoding, load_images
 from benchmarks.data.datasets import AugmentedViews, Images, ViewBatch, batches, to_float
 from benchmarks.data.images import Colour
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.split import draw, split
-from benchmarks.seeding import stream, stream_seed
 
 RESIDENT_SHARE = 0.25  # of the free GPU memory that training images may take
 VIEWS_AT_ONCE = 8  # that a CPU renders: intermediate results that outgrow its cache double the time

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.data.augmentation import Views, places
+from benchmarks.data.augmentation import Views, view_matrices
 
 
 class ViewBatch(NamedTuple):
-    """Augmented samples before they are rendered: source pixels and, for each, where its view lies in them (`places`)."""
+    """Augmented samples before they are rendered: source pixels and, for each, where its view lies in them (`view_matrices`)."""
 
     pixels_BHWC: Tensor
     place_B23: Tensor
@@ -49,7 +49,7 @@ class AugmentedViews(Dataset[ViewBatch]):
         image_B, centre_B2 = self.views.image_N[indices], self.views.centre_N2[indices]
         origin_B2 = self._window_origins(centre_B2)
         turn_B22 = self.views.turn_N22[indices]
-        place_B23 = places(turn_B22, centre_B2 - origin_B2, self.sample_hw, self.window_hw)
+        place_B23 = view_matrices(turn_B22, centre_B2 - origin_B2, self.sample_hw, self.window_hw)
         return ViewBatch(
             self._windows(image_B, origin_B2),
             torch.from_numpy(place_B23).float(),

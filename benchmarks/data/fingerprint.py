@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.common.files import write_text
 from benchmarks.data.index import ImageFile
-from benchmarks.files import write_text
 
 
 def fingerprint(images: Iterable[ImageFile], memo: Path | None) -> str:

@@ -11,7 +11,7 @@ Layout (MVTec AD)::
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.errors import UserError, nearest
+from benchmarks.common.errors import UserError, nearest
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 GOOD = "good"
@@ -127,3 +127,14 @@ def _test_images(category: Path, defect_type: str) -> list[ImageFile]:
             f"{mask_folder / (without_mask[0].path.stem + '_mask.png')}, or remove {mask_folder} to go without pixel metrics."
         )
     return images
+
+
+def categories_in(root: Path) -> list[tuple[str, str]]:
+    """Name and image counts of each category in a dataset folder."""
+    found = []
+    for name in category_names(root):
+        category = read_category(root, name)
+        good = sum(not image.is_defective for image in category.test)
+        counts = f"{len(category.train)} train, {good} good and {len(category.test) - good} defective test images"
+        found.append((name, f"{counts}, {'with' if category.has_masks else 'without'} masks"))
+    return found

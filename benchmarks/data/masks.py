@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile
-from benchmarks.errors import UserError
 
 DEFECT = 128  # masks are 0 or 255; of users' gray masks the upper half counts
 

@@ -14,10 +14,10 @@ from scipy import ndimage
 from scipy.stats import mannwhitneyu
 from tqdm import tqdm
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.images import decode
 from benchmarks.data.index import Category, ImageFile, category_names, read_category
 from benchmarks.data.masks import read_mask
-from benchmarks.errors import UserError
 
 TABLE1 = Path(__file__).resolve().parents[2] / "results" / "paper" / "table1_dataset.csv"
 OTHER_LIGHT = 0.9  # share of pairs of a good test and a good training image of which the former is the brighter

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.common.seeding import stream, stream_seed
 from benchmarks.data.datasets import batches
 from benchmarks.data.index import GOOD
 from benchmarks.data.split import draw, split
-from benchmarks.seeding import stream, stream_seed
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from benchmarks.errors import UserError
-from benchmarks.seeding import stream
+from benchmarks.common.errors import UserError
+from benchmarks.common.seeding import stream
 
 T = TypeVar("T")
 

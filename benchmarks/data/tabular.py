@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.common.errors import UserError, nearest
 from benchmarks.data.index import GOOD
 from benchmarks.data.samples import Samples, hold_out
-from benchmarks.errors import UserError, nearest
 
 CHUNK = 50_000
 HEADER_LINES = 1

@@ -97,13 +97,15 @@ class SortedPixels:
     @cached_property
     def _normal_below(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """How many normal pixels lie below each defect pixel's score, and how many below or at it."""
-        from benchmarks.protocol.places import places  # numba, which those who only read records are spared
+        from benchmarks.protocol.insertion_points import (
+            insertion_points,  # numba, which those who only read records are spared
+        )
 
         below_M, below_or_at_M = (np.zeros(len(self.defect_M), np.uint32) for _ in range(2))
         for part_N in self.normal:
             left = 0
             for chunk in _chunks(len(self.defect_M)):
-                left_C, right_C = places(part_N, self.defect_M[chunk], left)
+                left_C, right_C = insertion_points(part_N, self.defect_M[chunk], left)
                 below_M[chunk] += left_C.astype(np.uint32)
                 below_or_at_M[chunk] += right_C.astype(np.uint32)
                 left = int(left_C[-1])
@@ -111,7 +113,7 @@ class SortedPixels:
 
     def metrics(self, threshold: float, aupro_limit: float) -> PixelMetrics:
         """All metrics, with the protocol's threshold (a pixel is found if its score exceeds it) and the limit of AU-PRO."""
-        from benchmarks.protocol.places import places
+        from benchmarks.protocol.insertion_points import insertion_points
 
         normal, defect = len(self.normal), len(self.defect_M)
         below_M, below_or_at_M = self._normal_below
@@ -119,7 +121,7 @@ class SortedPixels:
         misranked = precision = aupro = 0.0
         for chunk in _chunks(defect):
             score_C = self.defect_M[chunk]
-            rank_C, _ = places(self.defect_M, score_C, rank)
+            rank_C, _ = insertion_points(self.defect_M, score_C, rank)
             rank = int(rank_C[-1])
             at_or_above_C, above_C = (normal - count_M[chunk].astype(np.int64) for count_M in (below_M, below_or_at_M))
             found_C = defect - rank_C

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 
 
 def threshold_at(validation_scores: NDArray[np.float64], false_alarm_rate: float) -> float:

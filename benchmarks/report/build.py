@@ -11,15 +11,15 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.errors import UserError
-from benchmarks.files import write_text
+from benchmarks.common.errors import UserError
+from benchmarks.common.files import write_text
 from benchmarks.report import formats
 from benchmarks.report.pairs import TITLE, method_pairs, pairs_markdown, pairs_terminal
 from benchmarks.report.tables import TABLE2, TABLE3, Absences, PaperTable, Show, has_values, paper_table, tidy
 from benchmarks.store.columns import COLUMNS, rows_of, validate
 from benchmarks.store.leaderboard import leaderboard
-from benchmarks.store.published import read_published, with_references
 from benchmarks.store.record import Record
+from benchmarks.store.references import read_published, with_references
 from benchmarks.store.runs import RunStore
 from benchmarks.store.scores import decisions
 
@@ -59,7 +59,7 @@ def build(
     Args:
         show: what stands beside our numbers.
         interval: Wilson's, or a bootstrap over images, for which every `scores.csv` is read.
-        published: CSV files of numbers from elsewhere (`benchmarks/store/published.py`).
+        published: CSV files of numbers from elsewhere (`benchmarks/store/references.py`).
 
     Raises:
         UserError: no finished run, runs that cannot stand together, or files that cannot be understood.

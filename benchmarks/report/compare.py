@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.paired import holm, sign_test
 from benchmarks.report.build import read_records
 from benchmarks.report.formats import signed

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.files import write_text
+from benchmarks.common.files import write_text
 from benchmarks.report.build import Report, Section
 from benchmarks.report.cells import Cell, Run, cells_of
 from benchmarks.report.formats import NO_NUMBER, beside, signed

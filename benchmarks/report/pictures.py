@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile, read_category
 from benchmarks.data.masks import read_mask
-from benchmarks.errors import UserError
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.report.cells import Cell, Run, deciding_column
 
 if TYPE_CHECKING:
-    from benchmarks.map_files import StoredMap
+    from benchmarks.data.map_files import StoredMap
 
 PX = 240  # longer side of a panel
 GAP = 6
@@ -92,7 +92,7 @@ def pictures(run: Run, dataset_root: Path | None) -> list[Picture]:
     Raises:
         UserError: an image, its mask or its map is missing or cannot be read, or they differ in size.
     """
-    from benchmarks.map_files import read_map  # half a second to import
+    from benchmarks.data.map_files import read_map  # half a second to import
 
     chosen = choices(run)
     if not chosen:

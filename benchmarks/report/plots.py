@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from benchmarks.files import replacing
+from benchmarks.common.files import replacing
 from benchmarks.protocol.intervals import wilson
 from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.report.cells import Cell, Run

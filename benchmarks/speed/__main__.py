@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks.cli.errors import told_to_the_user
+from benchmarks.cli.errors import user_errors
 from benchmarks.report.terminal import console
 from benchmarks.speed.harness import DIFFER, SECONDS_PER_PAIR, Setting, Stage, circumstances, measure, table, write_csv
 
@@ -50,7 +50,7 @@ def main(
     device = _device(device)
     weights = str(Path(weights).resolve()) if Path(weights).is_file() else weights
     suffix = "_quick" if quick else ""
-    with tempfile.TemporaryDirectory() as folder, told_to_the_user():
+    with tempfile.TemporaryDirectory() as folder, user_errors():
         if growth:
             _growth(out / f"growth{suffix}.csv", quick, device, Path(folder))
         else:

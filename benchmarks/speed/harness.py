@@ -268,7 +268,7 @@ def circumstances(device: str) -> dict[str, str]:
     """Where, with what and when it is measured: further columns of the CSV files."""
     import torch
 
-    from benchmarks.provenance import processor, revision, versions
+    from benchmarks.common.provenance import processor, revision, versions
     from benchmarks.store.identity import PROJECT
 
     return {

@@ -20,15 +20,15 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
+from benchmarks.common.seeding import stream, stream_seed
 from benchmarks.data.augmentation import Augmentation, Views, draw_views
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.datasets import ViewBatch
 from benchmarks.data.index import Category, ImageFile
-from benchmarks.seeding import stream, stream_seed
 from benchmarks.speed.harness import Alternative, Setting, Stage, installed
 from benchmarks.speed.inputs import picture_files, texture
 from methods.ae import LAYERS, AutoencoderL2
-from methods.blocks.side_by_side import side_by_side
+from methods.blocks.chunks import images_at_once
 from methods.blocks.ssim import SSIM
 
 SEED = 0
@@ -155,7 +155,7 @@ def rendered(job: Job) -> list[Tensor]:
 def train_barely(job: Job, batches: list[Tensor]) -> list[float]:
     """Forward, backward, Adam, of as many images at once as our training."""
     method = job.method().to(job.device)
-    return _steps(method, batches, side_by_side(job.px, LAYERS[0][2], method.device), job.half_precision)
+    return _steps(method, batches, images_at_once(job.px, LAYERS[0][2], method.device), job.half_precision)
 
 
 def train_plainly(job: Job) -> list[float]:

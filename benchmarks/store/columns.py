@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 
 ROUNDING = 1e-9  # a mean of ones may come out as 1.0000000000000002
 Kind = Literal["text", "integer", "number", "boolean", "list"]

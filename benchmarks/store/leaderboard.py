@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.intervals import image_bootstrap, wilson
 from benchmarks.store import paper

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.image_metrics import ImageMetrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics

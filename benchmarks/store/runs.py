@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.store.record import Cell, Record, read_record
 
 RECORD = "run.json"

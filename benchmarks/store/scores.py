@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.store.record import Record
 from benchmarks.store.runs import SCORES, RunStore
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.errors import UserError
-from benchmarks.files import write_text
+from benchmarks.common.errors import UserError
+from benchmarks.common.files import write_text
 from benchmarks.store import paper
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
@@ -15,7 +15,7 @@ from benchmarks.study.area import AreaStudy, area_study
 from benchmarks.study.curves import SECTION
 from benchmarks.study.grid import read_grids
 from benchmarks.study.page import TABLES, Section, category, page
-from benchmarks.study.words import Findings, category_words, methods_in_order, overview
+from benchmarks.study.summary import Findings, category_words, methods_in_order, overview
 
 
 @dataclass(frozen=True)

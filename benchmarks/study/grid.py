@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import threshold
 from benchmarks.store.record import Record
 from benchmarks.store.runs import SCORES, RunStore
 
-SCORE, MAP_MAXIMUM = "score_", "map_maximum"  # the columns as benchmarks.score names them, which would import torch
+SCORE, MAP_MAXIMUM = (
+    "score_",
+    "map_maximum",
+)  # the columns as benchmarks.run.scores names them, which would import torch
 ONE_PIXEL = 0.0
 """Stands for the smallest area there is: the score is then the map's maximum."""
 

@@ -11,7 +11,7 @@ from benchmarks.protocol.estimators import ESTIMATORS
 from benchmarks.study import area, curves, figures
 from benchmarks.study.curves import rows_of
 from benchmarks.study.grid import ONE_PIXEL
-from benchmarks.study.words import Findings, mean_curve, mean_subsets, pair_in_words, percent
+from benchmarks.study.summary import Findings, mean_curve, mean_subsets, pair_in_words, percent
 
 TEMPLATE = "area_study.html.jinja"
 TABLES = {

@@ -14,11 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.files import write_text
+from benchmarks.common.files import write_text
 from benchmarks.store.identity import PROJECT
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
-from benchmarks.sweep.wanted import Wanted
+from benchmarks.sweep.plan import PlannedCell
 from benchmarks.sweep.work import Work, work_of
 
 REFERENCE = PROJECT / "results" / "speed" / "cell_cost.csv"
@@ -125,7 +125,7 @@ def reference() -> pd.DataFrame:
     return pd.read_csv(REFERENCE, dtype=dict.fromkeys(texts, str)).fillna(dict.fromkeys(texts, ""))
 
 
-def cost_of(wanted: Wanted, stored: pd.DataFrame) -> Cost | None:
+def cost_of(wanted: PlannedCell, stored: pd.DataFrame) -> Cost | None:
     """From the nearest cells that were measured; None if neither the store nor the reference knows the method.
 
     Figures of the wanted kind of device go before others, textures before objects for a texture (they are tiled) and the other way
@@ -142,7 +142,7 @@ def cost_of(wanted: Wanted, stored: pd.DataFrame) -> Cost | None:
     return None
 
 
-def _fits(cells: pd.DataFrame, wanted: Wanted, on_its_device: bool) -> "pd.Series[bool]":
+def _fits(cells: pd.DataFrame, wanted: PlannedCell, on_its_device: bool) -> "pd.Series[bool]":
     same = cells["method"] == wanted.cell.method
     return same & (cells["device"].str.startswith("NVIDIA") == wanted.on_gpu) if on_its_device else same
 
@@ -150,7 +150,7 @@ def _fits(cells: pd.DataFrame, wanted: Wanted, on_its_device: bool) -> "pd.Serie
 Parts = Iterator[tuple[pd.DataFrame, str]]
 
 
-def _of_its_kind(cells: pd.DataFrame, wanted: Wanted) -> Parts:
+def _of_its_kind(cells: pd.DataFrame, wanted: PlannedCell) -> Parts:
     """The category itself, others of its kind at the same budget, and at another budget."""
     kind, same = cells["kind"] == wanted.kind, _same_budget(cells, wanted)
     yield cells[same & (cells["category"] == wanted.cell.category)], "{place}"
@@ -158,12 +158,12 @@ def _of_its_kind(cells: pd.DataFrame, wanted: Wanted) -> Parts:
     yield from _other_budget(cells[kind])
 
 
-def _of_any_kind(cells: pd.DataFrame, wanted: Wanted) -> Parts:
+def _of_any_kind(cells: pd.DataFrame, wanted: PlannedCell) -> Parts:
     yield cells[_same_budget(cells, wanted)], "by the mean of {place} categories"
     yield from _other_budget(cells)
 
 
-def _same_budget(cells: pd.DataFrame, wanted: Wanted) -> "pd.Series[bool]":
+def _same_budget(cells: pd.DataFrame, wanted: PlannedCell) -> "pd.Series[bool]":
     return (cells["dataset"] == wanted.dataset) & (cells["budget"] == wanted.budget)
 
 

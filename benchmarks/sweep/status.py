@@ -10,12 +10,12 @@ from hydra.errors import HydraException
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.catalogue import belongs
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
+from benchmarks.config import belongs, options
 from benchmarks.protocol.decision import Share
+from benchmarks.store.lookup import Lookup
 from benchmarks.store.record import EXTERNAL, Cell, Record
 from benchmarks.store.runs import RunStore
-from benchmarks.sweep.requests import Requests
 
 State = Literal["finished", "failed", "stale", "unchecked"]
 
@@ -36,7 +36,7 @@ def run_statuses(results: Path) -> list[RunStatus]:
     Raises:
         UserError: a folder holds no readable record.
     """
-    requests = Requests(results)
+    requests = Lookup(results)
     known = [(record, _known(record, requests)) for record in RunStore(results).records()]
     open_ = [record for record, status in known if status is None]
     compared = {
@@ -45,7 +45,7 @@ def run_statuses(results: Path) -> list[RunStatus]:
     return [status or compared[record.cell] for record, status in known]
 
 
-def _known(record: Record, requests: Requests) -> RunStatus | None:
+def _known(record: Record, requests: Lookup) -> RunStatus | None:
     """What can be told without composing the run's configuration."""
     if record.status == "failed":
         return RunStatus(record, "failed", record.error)
@@ -55,7 +55,7 @@ def _known(record: Record, requests: Requests) -> RunStatus | None:
 
 
 def _compared(record: Record) -> RunStatus:
-    from benchmarks.run import changes_since
+    from benchmarks.run.cell import changes_since
 
     try:
         changes = changes_since(record)
@@ -88,7 +88,8 @@ def _grid(title: str, statuses: list[RunStatus]) -> Table:
 
 def _cell(method: str, category: str, kind: str, seeds: set[int], by_cell: Mapping[Cell, RunStatus]) -> str:
     found = [by_cell[cell] for seed in sorted(seeds) if (cell := Cell(method, category, seed)) in by_cell]
-    if not found and not belongs(method, category, kind):
+    known = options("method").get(method)
+    if not found and (known is None or not belongs(known, category, kind)):
         return "-"
     counts = Counter(status.state for status in found)
     parts = [f"{count} {state}" for state, count in counts.items()]

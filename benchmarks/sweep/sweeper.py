@@ -17,14 +17,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.composition import chosen
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
+from benchmarks.config import belongs, chosen
 from benchmarks.report.terminal import console
+from benchmarks.store.lookup import Lookup
 from benchmarks.sweep.costs import COLUMNS, cost_of, measured
-from benchmarks.sweep.jobs import DIED, Job, Outcome, failures_table, outcomes, report_end, started
-from benchmarks.sweep.requests import Requests
-from benchmarks.sweep.wanted import Wanted, belongs, wanted_of
-from benchmarks.sweep.watch import Watch
+from benchmarks.sweep.outcomes import DIED, Job, Outcome, failures_table, outcomes, report_end, started
+from benchmarks.sweep.plan import PlannedCell, planned_cell
+from benchmarks.sweep.progress import ProgressDisplay
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class CellSweeper(BasicSweeper):
         places.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=places, prefix="sweep-"))
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        with Watch(plan.jobs, folder, alone=isinstance(self.launcher, BasicLauncher)):
+        with ProgressDisplay(plan.jobs, folder, alone=isinstance(self.launcher, BasicLauncher)):
             self._launch(plan.jobs, folder)
         return self._end(plan.jobs, folder)
 
@@ -77,7 +77,7 @@ class CellSweeper(BasicSweeper):
 
     def _plan(self, requests: Sequence[Sequence[str]], named: Collection[str]) -> Plan:
         answered, waiting, left_out = 0, [], 0
-        stores = cache(Requests)
+        stores = cache(Lookup)
         for overrides in requests:
             if stores(self._results(overrides)).answer(overrides) is not None and not self._forced(overrides):
                 answered += 1
@@ -96,14 +96,15 @@ class CellSweeper(BasicSweeper):
     def _forced(self, overrides: Sequence[str]) -> bool:
         return any(text.lower() == "force=true" for text in overrides)
 
-    def _wanted(self, overrides: Sequence[str], named: Collection[str]) -> Wanted | None:
+    def _wanted(self, overrides: Sequence[str], named: Collection[str]) -> PlannedCell | None:
         """The cell of a job; None if it does not belong to the sweep. Composed once for all seeds."""
         config = self._composed(tuple(text for text in overrides if not text.startswith("seed=")))
         seeds = [text.partition("=")[2] for text in overrides if text.startswith("seed=")]
         seed = seeds[-1] if seeds else str(config.seed)
         if not seed.lstrip("-").isdigit():
             raise UserError(f"seed={seed} is not a whole number.")
-        return wanted_of(config, int(seed)) if belongs(config, named) else None
+        here = belongs(config.method, config.category.name, config.category.kind, named)
+        return planned_cell(config, int(seed)) if here else None
 
     def _composed(self, overrides: tuple[str, ...]) -> DictConfig:
         assert self.hydra_context is not None and self.config is not None
@@ -140,7 +141,7 @@ class CellSweeper(BasicSweeper):
         return [ended[number] for number in sorted(ended)]
 
 
-def _longest_first(waiting: Sequence[tuple[Wanted, tuple[str, ...]]]) -> list[Job]:
+def _longest_first(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]]) -> list[Job]:
     stored = {results: _measured(results) for results in {wanted.results for wanted, _ in waiting}}
     costs: dict[tuple[str, ...], float | None] = {}
     jobs = []

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.augmentation import Augmentation, Views, draw_views, render
 from benchmarks.data.datasets import AugmentedViews, to_float
-from benchmarks.errors import UserError
 
 ALL = Augmentation(rotation_deg=180, translation=0.1, mirror=["horizontal", "vertical"], border="border")
 NONE = Augmentation(rotation_deg=0, translation=0, mirror=[], border="border")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.common.errors import UserError
 from benchmarks.data import cache
 from benchmarks.data.cache import Decoding, load_images
 from benchmarks.data.index import read_category
-from benchmarks.errors import UserError
 from tests.conftest import noise, save
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.digits import PARTS, one_left_out
-from benchmarks.errors import UserError
 from tests.conftest import PROJECT
 
 REAL = PROJECT.parent / "shared" / "data" / "mnist"

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from benchmarks.common.errors import UserError
 from benchmarks.data import download
 from benchmarks.data.download import LICENCE_NOTE, PAGE, download_archive, unpack
-from benchmarks.errors import UserError
 
 BODY = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()

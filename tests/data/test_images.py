@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.images import decode, size_of
-from benchmarks.errors import UserError
 from tests.conftest import noise
 
 GRAY, RGB = noise(0, 12, 16, 1), noise(1, 12, 16, 3)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmarks.common.errors import UserError
 from benchmarks.data import mvtec_ad
 from benchmarks.data.mvtec_ad import CategoryFacts, CategoryReport, report_table, table1, verify
-from benchmarks.errors import UserError
 from tests.conftest import PROJECT, noise, save
 
 OWN_PRODUCTS = PROJECT.parent / "shared" / "data"

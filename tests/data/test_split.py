@@ -2,9 +2,9 @@
 
 import pytest
 
+from benchmarks.common.errors import UserError
+from benchmarks.common.seeding import stream_seed
 from benchmarks.data.split import draw, split
-from benchmarks.errors import UserError
-from benchmarks.seeding import stream_seed
 
 
 def test_ten_percent_of_bottle_are_held_out() -> None:

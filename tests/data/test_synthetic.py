@@ -8,11 +8,11 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.index import read_category
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category, write_dataset
 from benchmarks.data.synthetic.recipes import RECIPES
 from benchmarks.data.synthetic.render import SHARE, VISIBLE, render
-from benchmarks.errors import UserError
 
 TINY = SyntheticSpec(px=48, train_good=2, test_good=1, per_defect=1)
 ALL_DEFECTS = [(category, defect) for category in CATEGORIES for defect in RECIPES[category].defects]

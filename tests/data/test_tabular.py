@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.common.errors import UserError
 from benchmarks.data import tabular
 from benchmarks.data.samples import Samples
-from benchmarks.errors import UserError
 from tests.conftest import PROJECT
 
 REAL = PROJECT.parent / "shared" / "data" / "creditcard" / "creditcard_sample.csv"

@@ -10,7 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from benchmarks.catalogue import method_names
+from benchmarks.config import method_names
 from methods.contract import Method
 from tests.conftest import ACCELERATORS, TORCH_DEVICE, compose, needs_gpu
 
@@ -120,7 +120,7 @@ def test_trained_in_half_precision_maps_are_still_made_in_float32(name: str, acc
 
 @pytest.mark.parametrize("name", method_names())
 def test_every_value_in_the_yaml_is_marked_and_the_file_says_what_it_reproduces(name: str) -> None:
-    from benchmarks.catalogue import CONF
+    from benchmarks.config import CONF
 
     lines = (CONF / "method" / f"{name}.yaml").read_text().splitlines()
     assert lines[0].startswith("#") and any("Cost" in line for line in lines[:4])

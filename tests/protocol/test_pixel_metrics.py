@@ -8,8 +8,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.protocol import sorted_parts
 from benchmarks.protocol.area_score import area_scores
+from benchmarks.protocol.insertion_points import insertion_points
 from benchmarks.protocol.pixel_metrics import PixelMetrics, PixelScores, SortedPixels, resize_map
-from benchmarks.protocol.places import places
 from benchmarks.protocol.regions import regions_above
 
 Images = list[tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -123,7 +123,7 @@ def test_places_are_those_of_searchsorted() -> None:
     for levels, normal, scores in ((5, 40, 30), (1000, 300, 200), (10, 1, 20), (1, 50, 50), (3, 0, 4)):
         sorted_N, score_C = (np.sort(rng.integers(0, levels, n)).astype(np.float32) for n in (normal, scores))
         for start in (0, int(np.searchsorted(sorted_N, score_C[0]))):
-            left_C, right_C = places(sorted_N, score_C, start)
+            left_C, right_C = insertion_points(sorted_N, score_C, start)
             np.testing.assert_array_equal(left_C, np.searchsorted(sorted_N, score_C, "left"))
             np.testing.assert_array_equal(right_C, np.searchsorted(sorted_N, score_C, "right"))
 

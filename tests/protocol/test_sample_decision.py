@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import threshold
 from benchmarks.protocol.sample_decision import threshold_at
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.cli import main
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.report.compare import compare
 from benchmarks.store.record import Cell
 from benchmarks.store.runs import RunStore

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks.cli import main
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.report.build import build
 from benchmarks.report.cells import cells_of
 from benchmarks.report.formats import signed

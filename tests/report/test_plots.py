@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.report.build import build
 from benchmarks.report.cells import Cell, cells_of
 from benchmarks.report.page import write_figures

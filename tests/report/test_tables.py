@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.report.build import build, show
 from benchmarks.report.formats import html, latex, markdown, tex

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.report.build import build
 from benchmarks.store.columns import COLUMNS, schema_page, validate
 from benchmarks.store.identity import PROJECT

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.intervals import image_bootstrap
 from benchmarks.store.columns import COLUMNS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.image_metrics import ImageMetrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics

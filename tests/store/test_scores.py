@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.store.record import Cell
 from benchmarks.store.runs import RunStore
 from benchmarks.store.scores import decisions

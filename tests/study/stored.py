@@ -19,7 +19,7 @@ AREAS = (1e-5, 1e-3, 5e-2)
 def scores(
     seed: int, validation: int = 6, good: int = 8, bad: int = 10, areas: Sequence[float] = AREAS
 ) -> pd.DataFrame:
-    """A table as `benchmarks.score` writes it: larger areas have lower scores, bad images have higher ones."""
+    """A table as `benchmarks.run.scores` writes it: larger areas have lower scores, bad images have higher ones."""
     rng = np.random.default_rng(seed)
     defective = np.arange(validation + good + bad) >= validation + good
     highest = rng.random(len(defective)).round(2) + 0.4 * defective

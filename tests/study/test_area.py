@@ -12,7 +12,7 @@ from benchmarks.store.runs import RunStore
 from benchmarks.study.area import ALL_CATEGORIES, AreaStudy, area_study
 from benchmarks.study.curves import MEAN
 from benchmarks.study.grid import read_grids
-from benchmarks.study.words import category_words, overview
+from benchmarks.study.summary import category_words, overview
 from tests.study.stored import AREAS, scores, store
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.cli import main
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.study.build import build
 from benchmarks.study.page import TABLES
 from tests.study.stored import scores, store

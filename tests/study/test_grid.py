@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.errors import UserError
-from benchmarks.score import area_column
+from benchmarks.common.errors import UserError
+from benchmarks.run.scores import area_column
 from benchmarks.store.runs import RunStore
 from benchmarks.study import grid
 from benchmarks.study.grid import read_grids

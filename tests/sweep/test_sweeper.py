@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn
 from torch.utils.data import DataLoader
 
 from benchmarks.cli import main
-from benchmarks.sweep.wanted import wanted_cells
+from benchmarks.sweep.plan import planned_cells
 from tests.conftest import PROJECT
 
 SMALL = ["data.spec.px=64", "data.spec.train_good=10", "data.spec.test_good=3", "data.spec.per_defect=2"]
@@ -49,9 +49,9 @@ def test_cells_that_do_not_apply_are_left_out_and_finished_ones_looked_up(tmp_pa
 
 
 def test_the_papers_choice_of_categories_holds_unless_one_is_named() -> None:
-    cells, left_out = wanted_cells(["experiment=builtin", "method=variation_model"])
+    cells, left_out = planned_cells(["experiment=builtin", "method=variation_model"])
     assert len(cells) == 6 and left_out == 9
-    cells, left_out = wanted_cells(["experiment=builtin", "method=variation_model", "category=zipper,wood"])
+    cells, left_out = planned_cells(["experiment=builtin", "method=variation_model", "category=zipper,wood"])
     assert [wanted.cell.category for wanted in cells] == ["zipper"] and left_out == 1
 
 

@@ -37,7 +37,7 @@ class Canvas:
         x, y = self.x - dx, self.y - dy
         return x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
 
-    def places(self, x: Plane, y: Plane, points: Iterable[Point]) -> tuple[Point, ...]:
+    def positions(self, x: Plane, y: Plane, points: Iterable[Point]) -> tuple[Point, ...]:
         """Where points given in posed coordinates lie on the canvas, to the pixel."""
         nearest = (np.argmin((x - u) ** 2 + (y - v) ** 2) for u, v in points)
         return tuple((float(self.x.flat[pixel]), float(self.y.flat[pixel])) for pixel in nearest)

@@ -19,7 +19,7 @@ def screw(px: int, rng: Rng) -> Scene:
     canvas.shade(1.35 - 0.85 * roundness**2 + 0.04 * canvas.noise(rng, 40), metal)
     flank = np.sin(2 * np.pi * ((x + 0.35 * y) / THREAD_PITCH + phase))
     canvas.shade(1 + 0.35 * flank, metal * canvas.cover(np.abs(x - 0.34) - 0.44))
-    return Scene(canvas, metal, behind, canvas.places(x, y, ((-0.35, 0), (0, 0), (0.35, 0), (0.7, 0))))
+    return Scene(canvas, metal, behind, canvas.positions(x, y, ((-0.35, 0), (0, 0), (0.35, 0), (0.7, 0))))
 
 
 THREAD_PITCH = 0.105
@@ -50,7 +50,7 @@ def toothbrush(px: int, rng: Rng) -> Scene:
     canvas.paint(bristles, (0.93, 0.94, 0.95))
     canvas.paint(bristles * canvas.cover(np.maximum(np.abs(x) - 0.1, -0.74 - y)), (0.16, 0.34, 0.70))
     canvas.shade(0.62 + 0.40 * np.clip(-distance / 0.06, 0, 1) + 0.10 * canvas.noise(rng, 80), bristles)
-    return Scene(canvas, canvas.cover(plate), behind, canvas.places(x, y, tufts))
+    return Scene(canvas, canvas.cover(plate), behind, canvas.positions(x, y, tufts))
 
 
 FEET = (-2 / 7, 0.0, 2 / 7)
@@ -79,7 +79,7 @@ def transistor(px: int, rng: Rng) -> Scene:
     canvas.shade(1 + 0.10 * canvas.noise(rng, 50), case)
     for line in (-0.45, -0.30):
         canvas.paint(0.5 * canvas.cover(box(x, y - line, 0.24, 0.022)), (0.50, 0.50, 0.50))
-    return Scene(canvas, np.maximum(case, legs), behind, canvas.places(x, y, [(foot, 0.45) for foot in FEET]))
+    return Scene(canvas, np.maximum(case, legs), behind, canvas.positions(x, y, [(foot, 0.45) for foot in FEET]))
 
 
 def zipper(px: int, rng: Rng) -> Scene:

@@ -41,7 +41,7 @@ def cable(px: int, rng: Rng) -> Scene:
         canvas.paint(canvas.cover(circle(x - core[0], y - core[1], 0.23)), (0.24, 0.13, 0.08))
         _strands(canvas, rng, x - core[0], y - core[1])
         cores.append(core)
-    return Scene(canvas, sheath, behind, canvas.places(x, y, cores))
+    return Scene(canvas, sheath, behind, canvas.positions(x, y, cores))
 
 
 def _strands(canvas: Canvas, rng: Rng, x: Plane, y: Plane) -> None:
@@ -123,7 +123,7 @@ def metal_nut(px: int, rng: Rng) -> Scene:
     canvas.shade(1.30, canvas.cover(np.abs(radius - 0.52) - 0.025) * metal)
     canvas.shade(0.78, _edge(radius - outline) * metal)
     flanges = [(0.66 * np.cos(at), 0.66 * np.sin(at)) for at in np.pi / 2 * (np.arange(4) + 0.65)]
-    return Scene(canvas, metal, behind, canvas.places(x, y, flanges))
+    return Scene(canvas, metal, behind, canvas.positions(x, y, flanges))
 
 
 def _edge(distance: Plane) -> Plane:

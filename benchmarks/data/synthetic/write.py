@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.common.errors import UserError, nearest
 from benchmarks.data.index import GOOD
 from benchmarks.data.synthetic.recipes import RECIPES
 from benchmarks.data.synthetic.render import render
-from benchmarks.errors import UserError, nearest
 
 CATEGORIES: tuple[str, ...] = tuple(RECIPES)
 FORMAT = 1

@@ -14,8 +14,8 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from benchmarks.composition import CONF
-from benchmarks.sweep.jobs import Outcome, Status, report_end
+from benchmarks.config import CONF
+from benchmarks.sweep.outcomes import Outcome, Status, report_end
 
 PLAIN_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
@@ -36,7 +36,7 @@ def register_sweeper() -> None:
 def main(config: DictConfig) -> None:
     """One job of `defectbench run`. Alone it raises what goes wrong; in a sweep it reports how it ended."""
     from benchmarks.report.terminal import run_in_words
-    from benchmarks.run import run  # torch and Lightning, which --help can do without
+    from benchmarks.run.cell import run  # torch and Lightning, which --help can do without
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _stop)
@@ -49,7 +49,7 @@ def main(config: DictConfig) -> None:
 
 def _job_of_a_sweep(config: DictConfig) -> None:
     from benchmarks.report.terminal import run_in_words
-    from benchmarks.run import run
+    from benchmarks.run.cell import run
     from benchmarks.store.runs import Busy
 
     place = HydraConfig.get().sweep

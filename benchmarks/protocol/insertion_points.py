@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @numba.njit(cache=True)
-def places(
+def insertion_points(
     sorted_N: NDArray[np.float32], score_C: NDArray[np.float32], start: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Left and right places of ascending scores, none of which belongs left of `start`."""

@@ -16,18 +16,17 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import provenance
-from benchmarks.benchmark import Benchmark
-from benchmarks.composition import composed
+from benchmarks.common import provenance
+from benchmarks.common.errors import UserError
+from benchmarks.common.files import write_text
+from benchmarks.config import applies, composed
 from benchmarks.data.fingerprint import hash_of
-from benchmarks.errors import UserError
-from benchmarks.files import write_text
+from benchmarks.run.benchmark import Benchmark
+from benchmarks.run.threads import limit_threads, threads_of
 from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
+from benchmarks.store.lookup import Lookup
 from benchmarks.store.record import Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore
-from benchmarks.sweep.requests import Requests
-from benchmarks.sweep.threads import limit_threads, threads_of
-from benchmarks.sweep.wanted import applies
 from methods.contract import MethodError
 
 log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ def run(config: DictConfig) -> Record:
     if not isinstance(config.seed, int):
         raise UserError(f"seed={config.seed} is not a whole number.")
     cell = Cell(config.method.name, config.category.name, config.seed)
-    if not applies(config):
+    if not applies(config.method, config.category.kind):
         raise UserError(
             f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
         )
@@ -65,7 +64,7 @@ def run(config: DictConfig) -> Record:
             record = _run_and_record(config, benchmark, category, wanted, store)
         else:
             log.info("skipped: %s is finished (force=true runs it again)", cell)
-        Requests(store.results).keep(_overrides(), record, [*benchmark.files(config, category), *_weights(config)])
+        Lookup(store.results).keep(_overrides(), record, [*benchmark.files(config, category), *_weights(config)])
     return record
 
 

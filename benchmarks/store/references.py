@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.errors import UserError, nearest
+from benchmarks.common.errors import UserError, nearest
 from benchmarks.store import paper
 from benchmarks.store.columns import COLUMNS
 

@@ -15,8 +15,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.index import ImageFile
-from benchmarks.errors import UserError
 
 OWN_SIZE = "anomaly map at the method's own size"
 VALIDATION = "validation"

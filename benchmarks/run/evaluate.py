@@ -11,16 +11,16 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import provenance
-from benchmarks.composition import composed
+from benchmarks.common import provenance
+from benchmarks.common.errors import UserError
+from benchmarks.common.files import write_text
+from benchmarks.config import composed
 from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile, read_category
-from benchmarks.errors import UserError
-from benchmarks.files import write_text
-from benchmarks.map_files import VALIDATION, map_path, read_map
-from benchmarks.measure import result_of
-from benchmarks.score import Scores
+from benchmarks.data.map_files import VALIDATION, map_path, read_map
+from benchmarks.run.measure import result_of
+from benchmarks.run.scores import Scores
 from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
 from benchmarks.store.record import EXTERNAL, Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore

@@ -1,15 +1,15 @@
 """Which cells a command line asks for: `defectbench run`'s overrides, expanded as Hydra's sweeper does, and nothing run."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.composition import CONF, chosen, register_own_categories, register_resolvers
+from benchmarks.common.errors import UserError
+from benchmarks.config import CONF, belongs, chosen, register_own_categories, register_resolvers
 from benchmarks.data.mvtec_ad import CategoryFacts, table1
-from benchmarks.errors import UserError
 from benchmarks.store.paper import MVTEC_AD
 from benchmarks.store.record import Cell
 from benchmarks.sweep.work import Work, work_of
@@ -25,7 +25,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlannedCell:
     """One cell to be run."""
 
     cell: Cell
@@ -63,7 +63,7 @@ def _whole_number(override: str) -> int:
         raise UserError(f"{name}={value} is not a whole number.") from None
 
 
-def wanted_cells(overrides: Sequence[str]) -> tuple[list[Wanted], int]:
+def planned_cells(overrides: Sequence[str]) -> tuple[list[PlannedCell], int]:
     """The cells that apply, in the sweep's order, and the number of those that do not.
 
     Raises:
@@ -83,8 +83,8 @@ def wanted_cells(overrides: Sequence[str]) -> tuple[list[Wanted], int]:
                 composed[rest] = compose("config", list(rest))
             config = composed[rest]
             seed = next((_whole_number(text) for text in job if text.startswith("seed=")), config.seed)
-            if belongs(config, named):
-                cells.append(wanted_of(config, seed))
+            if belongs(config.method, config.category.name, config.category.kind, named):
+                cells.append(planned_cell(config, seed))
             else:
                 left_out += 1
     return cells, left_out
@@ -104,25 +104,10 @@ def _jobs(overrides: Sequence[str]) -> list[list[str]]:
     return BasicSweeper.split_arguments([*swept, *given], None)[0]
 
 
-def applies(config: DictConfig) -> bool:
-    """Whether the method is meant for this kind of category (PROTOCOL section 3)."""
-    return config.category.kind in config.method.inputs
-
-
-def belongs(config: DictConfig, named: Collection[str]) -> bool:
-    """Whether a sweep runs this cell: the method applies, and where the paper runs it on some categories only, it is one of those.
-
-    Args:
-        named: categories that the command line names itself; for them the paper's choice does not count.
-    """
-    chosen = config.method.get("table_categories")
-    return applies(config) and (chosen is None or config.category.name in {*chosen, *named})
-
-
-def wanted_of(config: DictConfig, seed: int) -> Wanted:
+def planned_cell(config: DictConfig, seed: int) -> PlannedCell:
     """The cell that a configuration names, with another seed."""
     facts = table1().get(config.category.name) if config.data.name == MVTEC_AD else None
-    return Wanted(
+    return PlannedCell(
         Cell(config.method.name, config.category.name, seed),
         config.category.kind,
         config.data.name,
@@ -166,6 +151,6 @@ def _mib_per_image(config: DictConfig, facts: CategoryFacts) -> float:
     return side * side * (1 if gray else 3) / 2**20
 
 
-def distinct(cells: Iterable[Wanted]) -> Iterator[Images]:
+def distinct(cells: Iterable[PlannedCell]) -> Iterator[Images]:
     """What several cells need of the cache, each once."""
     yield from {images.key: images for cell in cells for images in cell.cache or ()}.values()

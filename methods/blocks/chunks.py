@@ -11,6 +11,6 @@ CPU_LAYER_BYTES = 2**24
 ON_A_GPU = 128
 
 
-def side_by_side(px: int, width: int, where: device) -> int:
+def images_at_once(px: int, width: int, where: device) -> int:
     """How many px x px images to hand at once to a network whose largest output has `width` channels at half the side, float32."""
     return max(1, CPU_LAYER_BYTES // (width * px**2)) if where.type == "cpu" else ON_A_GPU

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.store.record import Cell
-from benchmarks.sweep.jobs import Job, Outcome, outcomes, report_end, started
-from benchmarks.sweep.wanted import Wanted
-from benchmarks.sweep.watch import standing
+from benchmarks.sweep.outcomes import Job, Outcome, outcomes, report_end, started
+from benchmarks.sweep.plan import PlannedCell
+from benchmarks.sweep.progress import sweep_progress
 from benchmarks.sweep.work import Work
 
 
 def job(expected: float | None) -> Job:
     return Job(
-        Wanted(Cell("m", "c", 0), "object", "d", "b", Path("results"), None, Work(None, None), False), (), expected
+        PlannedCell(Cell("m", "c", 0), "object", "d", "b", Path("results"), None, Work(None, None), False), (), expected
     )
 
 
@@ -27,7 +27,7 @@ def test_jobs_report_through_their_folders(tmp_path: Path) -> None:
 def test_expected_times_are_scaled_by_what_the_ended_jobs_took() -> None:
     jobs = [job(10), job(10), job(30), job(50)]
     ended = {0: Outcome("finished", "", 20.0), 1: Outcome("failed", "", 20.0)}  # twice as long as expected
-    now = standing(jobs, {0, 1, 2}, ended, side_by_side=2)
+    now = sweep_progress(jobs, {0, 1, 2}, ended, parallel=2)
     assert (now.done, now.failed, now.running, now.waiting) == (2, 1, 1, 1)
     assert now.seconds_left == pytest.approx((30 + 50) * 2 / 2)
     assert str(now) == "2 of 4 done, 1 failed, 1 running, 1 waiting, about 0:01:20 left"
@@ -35,10 +35,12 @@ def test_expected_times_are_scaled_by_what_the_ended_jobs_took() -> None:
 
 def test_jobs_of_unknown_length_take_the_mean_once_there_is_one() -> None:
     jobs = [job(None), job(None), job(None)]
-    assert standing(jobs, set(), {}, 1).seconds_left is None
-    assert "time left not known yet" in str(standing(jobs, set(), {}, 1))
-    assert standing(jobs, {0}, {0: Outcome("finished", "", 8.0)}, 1).seconds_left == pytest.approx(16)
+    assert sweep_progress(jobs, set(), {}, 1).seconds_left is None
+    assert "time left not known yet" in str(sweep_progress(jobs, set(), {}, 1))
+    assert sweep_progress(jobs, {0}, {0: Outcome("finished", "", 8.0)}, 1).seconds_left == pytest.approx(16)
 
 
 def test_a_sweep_at_its_end_says_no_time() -> None:
-    assert str(standing([job(1)], {0}, {0: Outcome("finished", "", 1.0)}, 1)) == "1 of 1 done, 0 running, 0 waiting"
+    assert (
+        str(sweep_progress([job(1)], {0}, {0: Outcome("finished", "", 1.0)}, 1)) == "1 of 1 done, 0 running, 0 waiting"
+    )

@@ -13,6 +13,8 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
+from benchmarks.common.seeding import stream_seed
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import Category
@@ -20,11 +22,9 @@ from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
-from benchmarks.provenance import peak_memory_mib, reset_peak_memory
-from benchmarks.score import ScoreMaps, Scores, area_column
-from benchmarks.seeding import stream_seed
+from benchmarks.run.scores import ScoreMaps, Scores, area_column
+from benchmarks.run.trainer import TimeLeft, trainer_for
 from benchmarks.store.record import Result
-from benchmarks.training import TimeLeft, trainer_for
 from methods.contract import Method
 
 

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.cli import main
-from benchmarks.errors import UserError
-from benchmarks.estimate import estimate, in_words, longest_first
+from benchmarks.common.errors import UserError
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import costs
 from benchmarks.sweep.costs import COLUMNS, measured
-from benchmarks.sweep.wanted import Wanted, distinct, wanted_cells, workers_of
+from benchmarks.sweep.estimate import estimate, in_words, longest_first
+from benchmarks.sweep.plan import PlannedCell, distinct, planned_cells, workers_of
 from tests.store.test_runs import RECORD, put
 
 
@@ -27,7 +27,7 @@ def no_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def wanted(*overrides: str) -> tuple[list, int]:
-    return wanted_cells([*overrides])
+    return planned_cells([*overrides])
 
 
 def finished(results: Path, method: str, category: str, seconds: float, kind: str = "object", seed: int = 0) -> Record:
@@ -133,7 +133,7 @@ def test_figures_come_from_the_nearest_measured_cells(tmp_path: Path) -> None:
 PUBLISHED = costs.REFERENCE.parents[1] / "published"
 
 
-def bottle(*overrides: str) -> Wanted:
+def bottle(*overrides: str) -> PlannedCell:
     return wanted("category=bottle", "data=mvtec_ad", "data.root=x", *overrides)[0][0]
 
 

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 
 from benchmarks.data.index import read_category
 from benchmarks.data.masks import read_mask
-from benchmarks.measure import result_of
-from benchmarks.score import ScoreMaps, Scores
+from benchmarks.run.measure import result_of
+from benchmarks.run.scores import ScoreMaps, Scores
 from methods.contract import MethodError
 from tests.conftest import save
 

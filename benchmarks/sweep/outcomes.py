@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
-from benchmarks.files import write_text
+from benchmarks.common.files import write_text
 
 if TYPE_CHECKING:
-    from benchmarks.sweep.wanted import Wanted
+    from benchmarks.sweep.plan import PlannedCell
 
 Status = Literal["finished", "failed", "busy", "died"]
 
@@ -23,7 +23,7 @@ DIED = "the process died: killed, or out of memory"
 class Job:
     """One cell to run."""
 
-    wanted: "Wanted"
+    wanted: "PlannedCell"
     overrides: tuple[str, ...]
     expected_seconds: float | None
     """None where no such cell was ever measured."""

@@ -3,8 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from benchmarks.catalogue import method_names
-from benchmarks.composition import CONF
+from benchmarks.config import CONF, method_names
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import Input, Training
 from benchmarks.data.mvtec_ad import table1

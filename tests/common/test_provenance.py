@@ -2,7 +2,7 @@
 
 import weakref
 
-from benchmarks.provenance import peak_memory_mib, reset_peak_memory
+from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 
 
 class Node:

@@ -1,8 +1,8 @@
-"""Requests that were answered: what a job asked for, word by word, and which run answered it.
+"""Lookup that were answered: what a job asked for, word by word, and which run answered it.
 
 To compose a job's configuration takes a tenth of a second, to tell that its images are those of a finished run as long again. A
 request that is asked again in the same words, of the same code, settings, versions and files, needs neither: it is looked up.
-Whatever differs, the long way decides (`benchmarks.run`); a request is never taken for another.
+Whatever differs, the long way decides (`benchmarks.run.cell`); a request is never taken for another.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks import provenance
-from benchmarks.files import write_text
+from benchmarks.common import provenance
+from benchmarks.common.files import write_text
 from benchmarks.store.identity import PACKAGES, PROJECT
 from benchmarks.store.record import Cell, Record
 from benchmarks.store.runs import RunStore
@@ -20,7 +20,7 @@ from benchmarks.store.runs import RunStore
 SILENT = ("hydra", "force=", "progress=", "results.dir=", "logger=", "threads=")  # decide nothing that a run stands for
 
 
-class Requests:
+class Lookup:
     """The answered requests of one results folder."""
 
     def __init__(self, results: Path) -> None:

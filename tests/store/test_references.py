@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.store.columns import validate
 from benchmarks.store.leaderboard import leaderboard
-from benchmarks.store.published import read_published, with_references
+from benchmarks.store.references import read_published, with_references
 from tests.store.test_runs import RECORD
 
 HEADER = "method,category,normal_accuracy,anomalous_accuracy,source"

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from benchmarks.errors import UserError
+from benchmarks.common.errors import UserError
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep.costs import Cost, cost_of, distinct_texts
-from benchmarks.sweep.wanted import Wanted, distinct
+from benchmarks.sweep.plan import PlannedCell, distinct
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ def longest_first(seconds: Iterable[float], workers: int) -> float:
     return max(free_at)
 
 
-def estimate(cells: Sequence[Wanted], left_out: int, workers: int, stored: pd.DataFrame) -> Estimate:
+def estimate(cells: Sequence[PlannedCell], left_out: int, workers: int, stored: pd.DataFrame) -> Estimate:
     """What the cells that are not finished yet will cost.
 
     Args:
-        cells: what is wanted, from `wanted_cells`.
+        cells: what is wanted, from `planned_cells`.
         left_out: how many more do not apply.
         workers: how many cells run side by side, each on a device of its own.
         stored: figures of the user's own, from `measured`.
@@ -78,21 +78,21 @@ def estimate(cells: Sequence[Wanted], left_out: int, workers: int, stored: pd.Da
     )
 
 
-def _key(cell: Wanted) -> tuple[str, str, str, str, str]:
+def _key(cell: PlannedCell) -> tuple[str, str, str, str, str]:
     return cell.dataset, cell.budget, cell.cell.method, cell.cell.category, cell.kind
 
 
-def _is_finished(cell: Wanted) -> bool:
+def _is_finished(cell: PlannedCell) -> bool:
     found = RunStore(cell.results).find(cell.cell)
     place = (cell.dataset, cell.budget)
     return found is not None and found.status == "finished" and (found.dataset, found.budget) == place
 
 
-def _cache_mib(cells: Sequence[Wanted]) -> float | None:
+def _cache_mib(cells: Sequence[PlannedCell]) -> float | None:
     return None if any(cell.cache is None for cell in cells) else sum(images.mib for images in distinct(cells))
 
 
-def _by_method(cells: Sequence[Wanted], known: dict[tuple[str, str, str, str, str], Cost | None]) -> pd.DataFrame:
+def _by_method(cells: Sequence[PlannedCell], known: dict[tuple[str, str, str, str, str], Cost | None]) -> pd.DataFrame:
     groups: dict[tuple[str, str], list[Cost | None]] = defaultdict(list)
     for cell in cells:
         groups[cell.cell.method, cell.budget].append(known[_key(cell)])

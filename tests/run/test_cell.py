@@ -19,8 +19,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.cli import main
-from benchmarks.errors import UserError
-from benchmarks.score import area_column
+from benchmarks.common.errors import UserError
+from benchmarks.run.scores import area_column
 from tests.conftest import PROJECT, noise, save
 
 FAST = ["method=variation_model", "data=folder", "category=parts", "budget=smoke", "trainer=cpu", "progress=false"]
@@ -186,7 +186,7 @@ def test_a_full_disk_is_told_and_loses_nothing(parts: Path, monkeypatch: pytest.
     def full(path: Path, text: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("benchmarks.run.write_text", full)
+    monkeypatch.setattr("benchmarks.run.cell.write_text", full)
     result = run(parts, "force=true")
     assert result.exit_code == 1 and "No space left on device" in result.output and "Traceback" not in result.output
     assert (folder(parts) / "run.json").read_bytes() == kept

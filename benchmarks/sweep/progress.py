@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from benchmarks.sweep.jobs import Job, Outcome, outcomes, started
+from benchmarks.sweep.outcomes import Job, Outcome, outcomes, started
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Standing:
+class SweepProgress:
     """Numbers of jobs, and seconds left (None as long as nothing is known to go by)."""
 
     done: int
@@ -39,23 +39,23 @@ class Standing:
         return ", ".join(parts)
 
 
-def standing(jobs: Sequence[Job], begun: set[int], ended: Mapping[int, Outcome], side_by_side: int) -> Standing:
+def sweep_progress(jobs: Sequence[Job], begun: set[int], ended: Mapping[int, Outcome], parallel: int) -> SweepProgress:
     """How a sweep stands.
 
     Args:
         begun, ended: numbers of jobs.
-        side_by_side: the largest number of jobs that were seen running at once.
+        parallel: the largest number of jobs that were seen running at once.
     """
     left = [job for number, job in enumerate(jobs) if number not in ended]
     running = len(begun - set(ended))
     failed = sum(outcome.status in {"failed", "died"} for outcome in ended.values())
     seconds = _seconds_of(left, jobs, ended)
-    return Standing(
+    return SweepProgress(
         done=len(ended),
         failed=failed,
         running=running,
         waiting=len(left) - running,
-        seconds_left=None if seconds is None else seconds / max(1, min(side_by_side, len(left))),
+        seconds_left=None if seconds is None else seconds / max(1, min(parallel, len(left))),
     )
 
 
@@ -74,7 +74,7 @@ def _seconds_of(left: Sequence[Job], jobs: Sequence[Job], ended: Mapping[int, Ou
     return total
 
 
-class Watch:
+class ProgressDisplay:
     """Shows the standing of a sweep: on a terminal one line that changes, in a pipe or file a line for each job that ends.
 
     Args:
@@ -85,11 +85,11 @@ class Watch:
     def __init__(self, jobs: Sequence[Job], folder: Path, alone: bool) -> None:
         self.jobs, self.folder, self.alone = jobs, folder, alone
         self._told: set[int] = set()
-        self._side_by_side = 1
+        self._parallel = 1
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "ProgressDisplay":
         self._thread.start()
         return self
 
@@ -115,9 +115,9 @@ class Watch:
         while not over:
             over = self._over.wait(POLL_SECONDS)
             begun, ended = started(self.folder), outcomes(self.folder)
-            self._side_by_side = max(self._side_by_side, len(begun - set(ended)))
+            self._parallel = max(self._parallel, len(begun - set(ended)))
             news = sorted(set(ended) - self._told)
             self._told |= set(ended)
             for number in [] if self.alone else news:
                 tell(ended[number].words)
-            show(str(standing(self.jobs, begun, ended, self._side_by_side)), bool(news))
+            show(str(sweep_progress(self.jobs, begun, ended, self._parallel)), bool(news))

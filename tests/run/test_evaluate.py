@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.cli import main
-from benchmarks.errors import UserError
-from benchmarks.map_files import StoredMap, read_map, write_map
+from benchmarks.common.errors import UserError
+from benchmarks.data.map_files import StoredMap, read_map, write_map
 from tests.conftest import save
 
 FAST = ["method=variation_model", "category=parts", "data=folder", "budget=smoke", "trainer=cpu", "progress=false"]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.store.lookup import Lookup
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import requests
-from benchmarks.sweep.requests import Requests
 from tests.store.test_runs import RECORD
 
 WORDS = ("method=ae_l2", "category=bottle", "seed=0", "budget=smoke")
@@ -22,19 +22,19 @@ def results(tmp_path: Path) -> Path:
         (folder / "run.json").write_text(RECORD.to_json())
     (tmp_path / "data" / "train").mkdir(parents=True)
     (tmp_path / "data" / "train" / "image.png").write_bytes(b"pixels")
-    Requests(tmp_path / "results").keep(WORDS, RECORD, [tmp_path / "data"])
+    Lookup(tmp_path / "results").keep(WORDS, RECORD, [tmp_path / "data"])
     return tmp_path / "results"
 
 
 def test_the_same_words_in_any_order_are_answered(results: Path) -> None:
-    assert Requests(results).answer(WORDS) == RECORD
-    assert Requests(results).answer([*reversed(WORDS), "progress=false", "hydra/launcher=cpu_pool"]) == RECORD
+    assert Lookup(results).answer(WORDS) == RECORD
+    assert Lookup(results).answer([*reversed(WORDS), "progress=false", "hydra/launcher=cpu_pool"]) == RECORD
 
 
 @pytest.mark.parametrize("other", [["seed=1"], ["method.model.latent=10"], []])
 def test_other_words_are_not(results: Path, other: list[str]) -> None:
     words = [*WORDS, *other] if other else WORDS[:-1]
-    assert Requests(results).answer(words) is None
+    assert Lookup(results).answer(words) is None
 
 
 def test_a_changed_added_or_removed_file_takes_the_answer_back(results: Path) -> None:
@@ -42,26 +42,26 @@ def test_a_changed_added_or_removed_file_takes_the_answer_back(results: Path) ->
     before = image.stat()
     image.write_bytes(b"pixelz")
     os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert Requests(results).answer(WORDS) is None
+    assert Lookup(results).answer(WORDS) is None
     image.write_bytes(b"pixels")
     os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert Requests(results).answer(WORDS) == RECORD
+    assert Lookup(results).answer(WORDS) == RECORD
     (image.parent / "another.png").touch()
-    assert Requests(results).answer(WORDS) is None
+    assert Lookup(results).answer(WORDS) is None
 
 
 def test_changed_code_or_settings_take_the_answer_back(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "project_stamp", lambda: "another")
-    assert Requests(results).answer(WORDS) is None
+    assert Lookup(results).answer(WORDS) is None
 
 
 def test_another_run_in_its_place_takes_the_answer_back(results: Path) -> None:
     later = replace(RECORD, started="2031-01-01T00:00:00+00:00")
     (RunStore(results).folder(RECORD.cell) / "run.json").write_text(later.to_json())
-    assert Requests(results).answer(WORDS) is None
+    assert Lookup(results).answer(WORDS) is None
 
 
 def test_a_damaged_answer_is_none(results: Path) -> None:
     for file in (results / "requests").iterdir():
         file.write_text("{")
-    assert Requests(results).answer(WORDS) is None
+    assert Lookup(results).answer(WORDS) is None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from benchmarks.sweep.threads import share_of
+from benchmarks.run.threads import share_of
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 from torch import Tensor
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.map_files import StoredMap, map_path, write_map
 from benchmarks.data.masks import check_masks, read_mask
-from benchmarks.errors import UserError
-from benchmarks.map_files import StoredMap, map_path, write_map
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.decision import threshold
 from benchmarks.protocol.pixel_metrics import PixelScores, resize_map

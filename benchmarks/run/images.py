@@ -6,12 +6,12 @@ import hydra.utils
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile, read_category
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
-from benchmarks.errors import UserError
-from benchmarks.measure import measure
+from benchmarks.run.measure import measure
 from benchmarks.store.record import Result
 
 

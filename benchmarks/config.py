@@ -1,0 +1,118 @@
+"""`conf/`: how a configuration is composed, what can be chosen, and which method applies to which category.
+
+One way for a run, a sweep, an estimate and a look at old runs. Needs no torch.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+OWN = "own"
+"""The category file that users' own categories start from."""
+
+
+# -- composition ------------------------------------------------------------------------------------------------------------------
+
+
+def register_resolvers() -> None:
+    """What `conf/` uses: `at_most` for budgets, `first_of` for values that may be null, `stem_of` for names of files."""
+    OmegaConf.register_new_resolver("at_most", _at_most, replace=True)
+    OmegaConf.register_new_resolver("first_of", _first_of, replace=True)
+    OmegaConf.register_new_resolver("stem_of", lambda file: Path(str(file)).stem, replace=True)
+
+
+def _at_most(value: int, limit: int | None) -> int:
+    return value if limit is None else min(value, limit)
+
+
+def _first_of(*values: object) -> object:
+    return next((value for value in values if value is not None), None)
+
+
+def register_own_categories(overrides: Iterable[str]) -> None:
+    """Make `category=<name>` work for folders that have no file in `conf/category`: they start from `own.yaml`."""
+    known = {path.stem for path in (CONF / "category").glob("*.yaml")}
+    for name in sorted(chosen(overrides, "category") - known):
+        own = OmegaConf.load(CONF / "category" / f"{OWN}.yaml")
+        own.name = name
+        ConfigStore.instance().store(group="category", name=name, node=own)
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """The configuration of one run, as `defectbench run` composes it from overrides.
+
+    Raises:
+        HydraException: an override that cannot be understood or an option that does not exist.
+    """
+    register_resolvers()
+    register_own_categories(overrides)
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("config", list(overrides))
+
+
+def chosen(overrides: Iterable[str], group: str) -> set[str]:
+    """The options that overrides choose in a config group, sweeps unrolled."""
+    names: set[str] = set()
+    for text in overrides:
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException:
+            continue  # a flag such as -m, or a mistake that Hydra reports better
+        if override.key_or_group == group:
+            names |= set(override.sweep_string_iterator()) if override.is_sweep_override() else {str(override.value())}
+    return names
+
+
+# -- what can be chosen -----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def options(group: str) -> dict[str, DictConfig]:
+    """The files of a config group, by the name that each gives itself. A method is in the benchmark by having a file there."""
+    found = {}
+    for path in sorted((CONF / group).glob("*.yaml")):
+        config = OmegaConf.load(path)
+        assert isinstance(config, DictConfig)
+        found[str(config.name)] = config
+    return found
+
+
+def method_names(*kinds: str) -> list[str]:
+    """Names that `method=` takes; with kinds of categories, those that apply to one of them."""
+    return [name for name, config in options("method").items() if not kinds or set(kinds) & set(config.inputs)]
+
+
+def methods() -> Iterator[tuple[str, str]]:
+    """Name and summary of each method."""
+    for name, config in options("method").items():
+        yield name, f"{config.title}: {' and '.join(config.inputs)}s"
+
+
+def categories() -> list[tuple[str, str]]:
+    """Name and kind of each category that has a file, the starting point of users' own left out."""
+    return [(name, config.kind) for name, config in options("category").items() if name != OWN]
+
+
+# -- which method applies where ---------------------------------------------------------------------------------------------------
+
+
+def applies(method: DictConfig, kind: str) -> bool:
+    """Whether a method is meant for a kind of category (PROTOCOL section 3)."""
+    return kind in method.inputs
+
+
+def belongs(method: DictConfig, category: str, kind: str, named: Collection[str] = ()) -> bool:
+    """Whether a sweep runs this cell: the method applies, and where the paper runs it on some categories only, it is one of those.
+
+    Args:
+        named: categories that the command line names itself; for them the paper's choice does not count.
+    """
+    paper = method.get("table_categories")
+    return applies(method, kind) and (paper is None or category in {*paper, *named})

@@ -1,0 +1,1 @@
+"""One cell: images -> method -> maps -> scores -> record. The only room where data, methods, protocol and store meet."""
