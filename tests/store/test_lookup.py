@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.runs import RunStore
-from benchmarks.sweep import requests
+from benchmarks.store import lookup
 from tests.store.test_runs import RECORD
 
 WORDS = ("method=ae_l2", "category=bottle", "seed=0", "budget=smoke")
@@ -51,7 +51,7 @@ def test_a_changed_added_or_removed_file_takes_the_answer_back(results: Path) ->
 
 
 def test_changed_code_or_settings_take_the_answer_back(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "project_stamp", lambda: "another")
+    monkeypatch.setattr(lookup, "project_stamp", lambda: "another")
     assert Lookup(results).answer(WORDS) is None
 
 
