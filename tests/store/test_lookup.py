@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.store import lookup
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.runs import RunStore
-from benchmarks.store import lookup
 from tests.store.test_runs import RECORD
 
 WORDS = ("method=ae_l2", "category=bottle", "seed=0", "budget=smoke")
