@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.protocol.intervals import within_0_1
+
 
 @dataclass(frozen=True)
 class ImageMetrics:
@@ -26,7 +28,7 @@ def image_metrics(scores: NDArray[np.float64], defective: NDArray[np.bool_]) -> 
     precision, recall, _ = precision_recall_curve(defective, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     return ImageMetrics(
-        auroc=float(roc_auc_score(defective, scores)),
-        average_precision=float(average_precision_score(defective, scores)),
-        f1_max=float(f1.max()),
+        auroc=within_0_1(float(roc_auc_score(defective, scores))),
+        average_precision=within_0_1(float(average_precision_score(defective, scores))),
+        f1_max=within_0_1(float(f1.max())),
     )

@@ -10,13 +10,18 @@ CONFIDENCE = 0.95
 RESAMPLES = 2000
 
 
+def within_0_1(share: float) -> float:
+    """A share as it would be without rounding errors, which carry a sum of weights a little beyond 0 or 1."""
+    return min(max(share, 0.0), 1.0)
+
+
 def wilson(correct: float, total: int) -> tuple[float, float]:
     """Wilson's score interval of `correct` in `total` (Wilson, JASA 1927), without continuity correction."""
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     share, spread = correct / total, z * z / total
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * sqrt(share * (1 - share) / total + spread / (4 * total))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return within_0_1(centre - half), within_0_1(centre + half)
 
 
 def image_bootstrap(right_SN: NDArray[np.bool_]) -> tuple[float, float]:
@@ -36,4 +41,4 @@ def image_bootstrap(right_SN: NDArray[np.bool_]) -> tuple[float, float]:
     drawn_RN = rng.integers(0, len(share_N), (RESAMPLES, len(share_N)))
     means_R = share_N[drawn_RN].mean(axis=1)
     low, high = np.quantile(means_R, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    return within_0_1(float(low)), within_0_1(float(high))

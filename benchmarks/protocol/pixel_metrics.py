@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.protocol.intervals import within_0_1
 from benchmarks.protocol.regions import bounding_box, label_regions
 from benchmarks.protocol.sorted_parts import SortedParts
 
@@ -133,11 +134,11 @@ class SortedPixels:
         first_found = int(np.searchsorted(self.defect_M, limit, "right"))
         false_positives = sum(len(part_N) - int(np.searchsorted(part_N, limit, "right")) for part_N in self.normal)
         return PixelMetrics(
-            auroc=1 - misranked / defect,
-            average_precision=precision / defect,
-            region_overlap=float(np.sum(self.weight_M[first_found:])),
+            auroc=within_0_1(1 - misranked / defect),
+            average_precision=within_0_1(precision / defect),
+            region_overlap=within_0_1(float(np.sum(self.weight_M[first_found:]))),
             iou=(defect - first_found) / (defect + false_positives),
-            aupro=aupro / aupro_limit,
+            aupro=within_0_1(aupro / aupro_limit),
             aupro_limit=aupro_limit,
             regions=self.regions,
         )
