@@ -14,7 +14,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn import functional as F
 
-from methods.blocks.resnet_features import ResNetFeatures
+from methods.blocks.features import FeatureSource
+from methods.blocks.patch_features import features_of_patches
 from methods.contract import FittedMethod
 
 
@@ -22,7 +23,7 @@ class CNNFeatureDictionary(FittedMethod):
     """Score of a patch = mean Euclidean distance to its nearest dictionary entries, after PCA; map = scores, interpolated.
 
     Args:
-        weights, layer: of the network, see `ResNetFeatures`.
+        backbone, weights, layer: of the network, see `FeatureSource`.
         patch, stride: side and step of the patches in pixels.
         patch_input: side at which patches enter the network, in pixels.
         patches: number of random training patches, shared evenly by the training images.
@@ -37,6 +38,7 @@ class CNNFeatureDictionary(FittedMethod):
 
     def __init__(
         self,
+        backbone: str,
         weights: str,
         layer: str,
         patch: int,
@@ -48,19 +50,18 @@ class CNNFeatureDictionary(FittedMethod):
         neighbours: int,
     ) -> None:
         super().__init__()
-        self.layer, self.patch, self.stride, self.patches = layer, patch, stride, patches
+        self.patch, self.stride, self.patch_input, self.patches = patch, stride, patch_input, patches
         self.variance, self.entries, self.neighbours = variance, entries, neighbours
-        self.network = ResNetFeatures(weights, layer, patch_input)
+        self.network = FeatureSource(backbone, weights, [layer])
         self.register_buffer("mean_D", torch.empty(0))
         self.register_buffer("components_KD", torch.empty(0, 0))
         self.register_buffer("dictionary_MK", torch.empty(0, 0))
         self._observed: list[Tensor] = []
 
     def observe(self, images_BCHW: Tensor) -> None:
-        images = len(self.trainer.train_dataloader.dataset)  # type: ignore[union-attr]
         for image_CHW in images_BCHW:
             seen = len(self._observed)
-            share = self.patches * (seen + 1) // images - self.patches * seen // images
+            share = self.patches * (seen + 1) // self.training_images - self.patches * seen // self.training_images
             corners_N2 = random_corners(image_CHW, self.patch, share)
             self._observed.append(self._features(image_CHW, corners_N2))
 
@@ -87,7 +88,8 @@ class CNNFeatureDictionary(FittedMethod):
 
     def _features(self, image_CHW: Tensor, corners_N2: Tensor) -> Tensor:
         """L1-normalised, as Napoletano et al. do."""
-        return F.normalize(self.network.of_patches(image_CHW, corners_N2, self.patch), p=1)
+        features_ND = features_of_patches(self.network, image_CHW, corners_N2, self.patch, self.patch_input)
+        return F.normalize(features_ND, p=1)
 
     def _project(self, features_ND: Tensor) -> Tensor:
         return (features_ND - self.mean_D) @ self.components_KD.T
@@ -98,11 +100,7 @@ class CNNFeatureDictionary(FittedMethod):
         return distances_NM.mean(dim=1)
 
     def facts(self) -> dict[str, str | int | float]:
-        return {
-            "weights": self.network.weights_mark,
-            "layer": self.layer,
-            "pca_dimensions": self.components_KD.shape[0],
-        }
+        return {**self.network.identity, "pca_dimensions": self.components_KD.shape[0]}
 
 
 def random_corners(image_CHW: Tensor, patch: int, count: int) -> Tensor:

@@ -24,7 +24,10 @@ class MethodError(Exception):
 
 
 class Method(pl.LightningModule):
-    """Base of all methods: images in, anomaly maps out."""
+    """Base of all methods: images in, anomaly maps out.
+
+    Images are float32 in [0, 1], (B, 1, H, W) gray or (B, 3, H, W) RGB, not normalised, in training and in `anomaly_map` alike.
+    """
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
         """Anomaly maps of shape (B, H, W), float32, higher = more anomalous, of the images' own height and width.
@@ -58,18 +61,30 @@ class SampleMethod(Method):
 
 
 class FittedMethod(Method):
-    """A method that is fitted in closed form, through the same ``Trainer.fit`` (with ``max_epochs=1``)."""
+    """A method that is fitted in closed form, through the same ``Trainer.fit`` (with ``max_epochs`` and
+    ``check_val_every_n_epoch`` = `passes`).
+
+    Attributes:
+        passes: how often `observe` sees every training image; ``current_epoch`` is the pass, from 0.
+        training_images: how many there are, known before the first is observed.
+    """
+
+    passes = 1
+    training_images: int
 
     def __init__(self) -> None:
         super().__init__()
         self.automatic_optimization = False
 
+    def on_train_start(self) -> None:
+        self.training_images = len(self.trainer.train_dataloader.dataset)  # type: ignore[union-attr]
+
     def observe(self, images_BCHW: Tensor) -> None:
-        """Take in one batch of training images, unaugmented, each image once."""
+        """Take in one batch of training images, unaugmented, each image once in a pass."""
         raise NotImplementedError(f"{type(self).__name__} must write observe(images_BCHW)")
 
     def fit(self) -> None:
-        """Compute the fitted buffers from what was observed, and let go of the rest."""
+        """Compute the fitted buffers from what was observed, and let go of the rest. Called once, after the last pass."""
         raise NotImplementedError(f"{type(self).__name__} must write fit()")
 
     def configure_optimizers(self) -> None:
@@ -78,8 +93,8 @@ class FittedMethod(Method):
     def training_step(self, batch: Tensor, batch_idx: int = 0) -> None:
         with torch.no_grad():
             self.observe(batch)
-            if self.trainer.is_last_batch:  # before Lightning's validation loop, which may calibrate on held-out images
-                self.fit()
+            if self.trainer.is_last_batch and self.current_epoch == self.passes - 1:
+                self.fit()  # before Lightning's validation loop, which may calibrate on held-out images
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         """Give buffers the shapes of the saved ones first: before `fit` nobody knows them."""

@@ -16,7 +16,7 @@ from benchmarks.data.images import decode
 from methods import cnn_feature_dictionary
 from methods.cnn_feature_dictionary import CNNFeatureDictionary, interpolate_scores, kmeans, nearest
 
-pytestmark = pytest.mark.filterwarnings("ignore:ResNet-18 has RANDOM weights")
+pytestmark = pytest.mark.filterwarnings("ignore:.*RANDOM weights")
 
 
 class Images(list[Tensor]):
@@ -25,6 +25,7 @@ class Images(list[Tensor]):
 
 def build(**changes: object) -> CNNFeatureDictionary:
     settings: dict[str, object] = {
+        "backbone": "resnet18",
         "weights": "random",
         "layer": "layer2",
         "patch": 16,
@@ -211,6 +212,6 @@ def test_same_seed_same_maps_whatever_the_batch_size() -> None:
     assert not torch.equal(first, other)
 
 
-def test_facts_tell_weights_layer_and_dimensions(method: CNNFeatureDictionary) -> None:
-    dimensions = method.components_KD.shape[0]
-    assert method.facts() == {"weights": "random", "layer": "layer2", "pca_dimensions": dimensions}
+def test_facts_tell_weights_and_dimensions(method: CNNFeatureDictionary) -> None:
+    assert method.facts() == {**method.network.identity, "pca_dimensions": method.components_KD.shape[0]}
+    assert method.facts()["weights"] == "random"
