@@ -77,7 +77,7 @@ class SampleBenchmark:
         data = _data(config, category)
         pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
         method = _method(config, data)
-        trainer = trainer_for(config, folder, [TimeLeft()])
+        trainer = trainer_for(config, method, folder, [TimeLeft()])
 
         start = time.perf_counter()
         trainer.fit(method, datamodule=data)

@@ -48,7 +48,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     method = _method(config, data)
     scores = Scores(category, config.protocol, _maps_folder(config, folder))
     maps = ScoreMaps()
-    trainer = trainer_for(config, folder, [maps, TimeLeft()])
+    trainer = trainer_for(config, method, folder, [maps, TimeLeft()])
 
     start = time.perf_counter()
     trainer.fit(method, datamodule=data)

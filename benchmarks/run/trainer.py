@@ -13,6 +13,8 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from methods.contract import FittedMethod, Method
+
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 10
@@ -32,14 +34,19 @@ class TimeLeft(pl.Callback):
             log.info("epoch %d of %d, about %s left", done, epochs, left)
 
 
-def trainer_for(config: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
-    """The trainer as configured; losses go to the run's folder."""
+def trainer_for(config: DictConfig, method: Method, folder: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+    """The trainer as configured; losses go to the run's folder.
+
+    A method that is fitted in closed form says itself how often it sees the images, and validates once, when it is fitted.
+    """
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant, on a GPU too; `trainer.precision` says what else
     settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
     logger = hydra.utils.instantiate(config.logger, save_dir=str(folder / "logs")) if config.logger else False
+    passes = method.passes if isinstance(method, FittedMethod) else None
     return pl.Trainer(
         **settings,
-        max_epochs=config.method.train.get("epochs", 1),
+        max_epochs=passes or config.method.train.get("epochs", 1),
+        check_val_every_n_epoch=passes or 1,
         logger=logger,
         callbacks=list(callbacks),
         log_every_n_steps=1,

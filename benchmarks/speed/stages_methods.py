@@ -16,8 +16,10 @@ from torchvision.transforms.functional import normalize
 from benchmarks.speed.harness import Alternative, Setting, Stage, installed
 from benchmarks.speed.inputs import object_picture, picture, texture
 from methods.anogan import AnoGAN, LatentSearch
+from methods.blocks.features import FeatureSource
 from methods.blocks.gaussian_mixture import GaussianMixture
-from methods.blocks.resnet_features import IMAGENET_MEAN, IMAGENET_STD, ResNetFeatures
+from methods.blocks.patch_features import features_of_patches
+from methods.blocks.resnet_stages import ResNetStages
 from methods.blocks.rigid_warp import Pose
 from methods.blocks.shape_matching import ShapeMatcher
 from methods.contract import MethodError
@@ -37,25 +39,25 @@ def feature_dictionary(setting: Setting) -> Iterator[Stage]:
     starts = torch.arange(0, px - PATCH + 1, STRIDE)
     corners_N2 = torch.cartesian_prod(starts, starts)
     yield Stage(
-        f"patch features of a {px} px image, stride {STRIDE}, up to {layer}, {features.weights_mark} weights",
-        lambda: features.of_patches(image_CHW, corners_N2, PATCH).cpu(),
+        f"patch features of a {px} px image, stride {STRIDE}, up to {layer}, {features.identity['weights']} weights",
+        lambda: features_of_patches(features, image_CHW, corners_N2, PATCH, PATCH).cpu(),
         {"patches cut, torchvision's network in batches": Alternative(lambda: _cut_and_run(plain, image_CHW))},
         tolerance=1e-5,
         aim=setting.aim(2, 3),
     )
 
 
-def _features(weights: str) -> tuple[ResNetFeatures, str]:
+def _features(weights: str) -> tuple[FeatureSource, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that random weights mean nothing
         torch.manual_seed(0)
         try:
-            return ResNetFeatures(weights, "avgpool", PATCH), "avgpool"
+            return FeatureSource("resnet18", weights, ["avgpool"]), "avgpool"
         except MethodError:
-            return ResNetFeatures(weights, "layer3", PATCH), "layer3"
+            return FeatureSource("resnet18", weights, ["layer3"]), "layer3"
 
 
-def _torchvision_network(features: ResNetFeatures, layer: str) -> nn.Module:
+def _torchvision_network(features: FeatureSource, layer: str) -> nn.Module:
     """The whole network as torchvision builds it, in the default layout, with the same weights, cut off after the layer."""
     network = resnet18()
     network.load_state_dict(features.body.state_dict(), strict=False)
@@ -68,7 +70,8 @@ def _torchvision_network(features: ResNetFeatures, layer: str) -> nn.Module:
 
 @torch.no_grad()
 def _cut_and_run(network: nn.Module, image_CHW: Tensor) -> Tensor:
-    windows_CYXPP = normalize(image_CHW, IMAGENET_MEAN, IMAGENET_STD).unfold(1, PATCH, STRIDE).unfold(2, PATCH, STRIDE)
+    normalised_CHW = normalize(image_CHW, ResNetStages.mean, ResNetStages.std)
+    windows_CYXPP = normalised_CHW.unfold(1, PATCH, STRIDE).unfold(2, PATCH, STRIDE)
     patches_NCHW = windows_CYXPP.permute(1, 2, 0, 3, 4).flatten(0, 1)
     return torch.cat([network(batch.contiguous()) for batch in patches_NCHW.split(PATCHES_AT_ONCE)]).cpu()
 

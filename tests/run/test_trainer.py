@@ -1,0 +1,44 @@
+"""Passes of a method that is fitted in closed form, as the runner's trainer drives them."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from benchmarks.run.trainer import trainer_for
+from methods.contract import FittedMethod
+from tests.conftest import compose
+
+
+class TwoPasses(FittedMethod):
+    """Mean, then sum of absolute deviations from it; writes down what it is called with."""
+
+    passes = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[object, ...]] = []
+        self.register_buffer("mean", torch.zeros(()))
+
+    def observe(self, images_BCHW: Tensor) -> None:
+        self.calls.append((self.current_epoch, self.training_images, images_BCHW[:, 0, 0, 0].tolist()))
+        if self.current_epoch == 0:
+            self.mean += images_BCHW.sum() / self.training_images
+
+    def fit(self) -> None:
+        self.calls.append(("fit", self.mean.item()))
+
+    def validation_step(self, batch: Tensor, batch_idx: int = 0) -> None:
+        self.calls.append(("validate", len(batch)))
+
+
+def test_every_image_is_seen_once_a_pass_then_fitted_then_validated(tmp_path: Path) -> None:
+    images = list(torch.arange(5.0).view(5, 1, 1, 1))
+    train, held_out = (DataLoader(part, batch_size=3) for part in (images, images[:2]))  # type: ignore[arg-type]
+    config = compose("trainer=cpu", "logger=none", "progress=false")
+    method = TwoPasses()
+    trainer_for(config, method, tmp_path, []).fit(method, train, held_out)
+    one_pass = [[0.0, 1.0, 2.0], [3.0, 4.0]]
+    seen = [(a_pass, 5, batch) for a_pass in (0, 1) for batch in one_pass]
+    assert method.calls == [*seen, ("fit", 2.0), ("validate", 2)]
