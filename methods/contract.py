@@ -36,9 +36,21 @@ class Method(pl.LightningModule):
         """
         raise NotImplementedError(f"{type(self).__name__} must write anomaly_map(images_BCHW) -> maps_BHW")
 
-    def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
+    def map_and_score(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Optional: maps as above, and for each image a score of the method's own, (B,), float32, higher = more anomalous.
+
+        Where it is written, it is called in place of `anomaly_map`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no image score of its own")
+
+    @classmethod
+    def has_own_score(cls) -> bool:
+        """Whether the method writes `map_and_score`."""
+        return cls.map_and_score is not Method.map_and_score
+
+    def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor | tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, enabled=False):  # maps are made in float32, whatever training was done in
-            return self.anomaly_map(batch)
+            return self.map_and_score(batch) if self.has_own_score() else self.anomaly_map(batch)
 
     def facts(self) -> dict[str, str | int | float]:
         """What the run's record should say beside the numbers, such as `{"weights": "random"}`."""

@@ -15,8 +15,8 @@ from benchmarks.protocol.decision import threshold
 from benchmarks.store.columns import rows_of
 from benchmarks.store.record import Record, Result
 from benchmarks.store.runs import SCORES, RunStore
+from benchmarks.store.scores import area_columns, deciding_column
 
-AREA_COLUMN = "score_"  # of scores.csv: `score_0.001` holds score_A for A = 0.1 % of the image
 WORDS = {"path", "split", "defect_type", "defective"}  # its columns that hold no number
 LOSSES = Path("logs") / "metrics.csv"
 PRO_CURVE = "pro_curve.csv"
@@ -43,17 +43,17 @@ class Run:
 
     @cached_property
     def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """(score_A at the run's minimum area, defective) of its test images."""
+        """(score that decided, defective) of its test images."""
         assert self.scores is not None
         test = self.scores[self.scores["split"] == "test"]
-        return test[deciding_column(self.record)].to_numpy(float), test["defective"].to_numpy(bool)
+        return test[deciding_column(self.result)].to_numpy(float), test["defective"].to_numpy(bool)
 
     @property
     def has_areas(self) -> bool:
         """Whether the threshold can be found anew: there are scores for several areas, those of validation images too."""
         return (
             self.scores is not None
-            and sum(name.startswith(AREA_COLUMN) for name in self.scores.columns) > 1
+            and len(area_columns(self.scores.columns)) > 1
             and bool((self.scores["split"] == "validation").any())
         )
 
@@ -61,13 +61,13 @@ class Run:
     def over_area(self) -> "OverArea":
         """Its accuracies over the minimum area, the threshold found anew for each."""
         assert self.scores is not None
-        columns = [name for name in self.scores.columns if name.startswith(AREA_COLUMN)]
-        scores_NA = self.scores[columns].to_numpy(float)
+        areas = area_columns(self.scores.columns)
+        scores_NA = self.scores[list(areas.values())].to_numpy(float)
         is_test = (self.scores["split"] == "test").to_numpy()
         defective = self.scores["defective"].to_numpy(bool)[is_test]
         threshold_A = [threshold(scores_N) for scores_N in scores_NA[~is_test].T]
         right_NA = (scores_NA[is_test] > threshold_A) == defective[:, None]
-        area_A = np.array([float(name.removeprefix(AREA_COLUMN)) for name in columns])
+        area_A = np.array(list(areas))
         order = np.argsort(area_A)
         sides = {"good": right_NA[~defective], "defective": right_NA[defective]}
         return OverArea(area_A[order], {side: part.mean(axis=0)[order] for side, part in sides.items() if len(part)})
@@ -150,17 +150,11 @@ def _cell(key: tuple[str, str], row: dict[str, Any] | None, records: list[Record
 
 def _run(record: Record, store: RunStore) -> Run:
     folder = store.folder(record.cell)
-    scores = _read(folder / SCORES, {"path", "split", "defective", deciding_column(record)})
+    assert record.result is not None
+    scores = _read(folder / SCORES, {"path", "split", "defective", deciding_column(record.result)})
     losses = _read(folder / LOSSES, {"epoch"})
     pro_curve = _read(folder / PRO_CURVE, {"false_positive_rate", "region_overlap"})
     return Run(record, folder, scores, None if losses is None or losses.empty else _by_epoch(losses), pro_curve)
-
-
-def deciding_column(record: Record) -> str:
-    """The column of `scores.csv` that the decision is made of; samples without maps have a single one."""
-    assert record.result is not None
-    area = record.result.minimum_area
-    return "score" if area is None else f"{AREA_COLUMN}{area:g}"
 
 
 def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:

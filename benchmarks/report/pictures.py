@@ -18,7 +18,8 @@ from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile, read_category
 from benchmarks.data.masks import read_mask
 from benchmarks.protocol.area_score import area_in_pixels
-from benchmarks.report.cells import Cell, Run, deciding_column
+from benchmarks.report.cells import Cell, Run
+from benchmarks.store.scores import deciding_column
 
 if TYPE_CHECKING:
     from benchmarks.data.map_files import StoredMap
@@ -73,8 +74,7 @@ def maps_folder(run: Run) -> Path:
 def choices(run: Run) -> list[Choice]:
     """Per side the most confident correct image and the most confident mistake, among those that have a map."""
     assert run.scores is not None
-    limit = run.result.threshold
-    column = deciding_column(run.record)
+    limit, column = run.result.deciding_threshold, deciding_column(run.result)
     test = run.scores[run.scores["split"] == "test"]
     test = test[[_map_of(run, name).is_file() for name in test["path"]]]
     found = []

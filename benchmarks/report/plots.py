@@ -112,7 +112,7 @@ def write_paper_figures(figure: Figure, stem: Path) -> list[Path]:
 def _draw_histogram(axes: Axes, cell: Cell) -> None:
     """Good images above the line, defective ones below; solid where they lie on the wrong side of their seed's threshold."""
     pooled = [run.test_scores for run in cell.scored]
-    limits = [run.result.threshold for run in cell.scored]
+    limits = [run.result.deciding_threshold for run in cell.scored]
     scores, defective = (np.concatenate(part) for part in zip(*pooled, strict=True))
     limit = np.concatenate([np.full(len(part), value) for (part, _), value in zip(pooled, limits, strict=True)])
     edges = _edges(np.append(scores, limits), axes)
@@ -154,7 +154,7 @@ def _edges(values: NDArray[np.float64], axes: Axes) -> NDArray[np.float64]:
 
 
 def _histogram_in_words(cell: Cell) -> str:
-    limits = [run.result.threshold for run in cell.scored]
+    limits = [run.result.deciding_threshold for run in cell.scored]
     pooled = f", pooled over {len(limits)} seeds" if len(limits) > 1 else ""
     lines = (
         f"threshold {limits[0]:.4g}"

@@ -131,7 +131,7 @@ def _scores(
     scores.start_test()
     for path, image in test.items():
         stored = read_map(path, size_of(image.path))
-        scores.add_test(image, stored.own_HW, stored.at_image_size_HW)
+        scores.add_test(image, stored.own_HW, at_image_size_HW=stored.at_image_size_HW)
     return scores
 
 

@@ -19,12 +19,13 @@ from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import Category
 from benchmarks.protocol.area_score import area_in_pixels
-from benchmarks.protocol.decision import classified_correctly
+from benchmarks.protocol.decision import classified_correctly, threshold
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
-from benchmarks.run.scores import ScoreMaps, Scores, area_column
+from benchmarks.run.scores import ScoreMaps, Scores
 from benchmarks.run.trainer import TimeLeft, trainer_for
-from benchmarks.store.record import Result
+from benchmarks.store.record import OWN, OwnScore, Result
+from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import Method
 
 
@@ -46,7 +47,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     data.read()
     pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
     method = _method(config, data)
-    scores = Scores(category, config.protocol, _maps_folder(config, folder))
+    scores = Scores(category, config.protocol, _maps_folder(config, folder), own_score=method.has_own_score())
     maps = ScoreMaps()
     trainer = trainer_for(config, method, folder, [maps, TimeLeft()])
 
@@ -83,7 +84,12 @@ def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float],
     table = scores.table()
     test = table[table["split"] == "test"]
     test_scores, defective = test[area_column(area)].to_numpy(), test["defective"].to_numpy()
-    good, bad = classified_correctly(test_scores, defective, scores.threshold)
+    own = _own_score(table, scores.protocol.image_score == OWN)
+    good, bad = (
+        classified_correctly(test[OWN_SCORE].to_numpy(), defective, own.threshold)
+        if own is not None and own.decides
+        else classified_correctly(test_scores, defective, scores.threshold)
+    )
     return Result(
         threshold=scores.threshold,
         minimum_area=area,
@@ -93,7 +99,7 @@ def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float],
         good=good,
         defective=bad,
         image=image_metrics(test_scores, defective),
-        image_of_maximum=image_metrics(test["map_maximum"].to_numpy(), defective),
+        image_of_maximum=image_metrics(test[MAP_MAXIMUM].to_numpy(), defective),
         false_alarms_per_good_image=fmean(scores.false_alarms) if scores.false_alarms else None,
         pixel=_pixel_metrics(scores, folder, device),
         has_masks=scores.category.has_masks,
@@ -102,7 +108,17 @@ def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float],
         peak_memory_mib=None,
         peak_gpu_memory_mib=None,
         facts=facts,
+        own=own,
     )
+
+
+def _own_score(table: pd.DataFrame, decides: bool) -> OwnScore | None:
+    """What the method's own image score is worth; None if it has none."""
+    if OWN_SCORE not in table:
+        return None
+    test = table[table["split"] == "test"]
+    limit = threshold(table.loc[table["split"] == "validation", OWN_SCORE].to_numpy())
+    return OwnScore(limit, image_metrics(test[OWN_SCORE].to_numpy(), test["defective"].to_numpy()), decides)
 
 
 def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | None:

@@ -24,14 +24,14 @@ from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.decision import threshold
 from benchmarks.protocol.pixel_metrics import PixelScores, resize_map
 from benchmarks.protocol.regions import regions_above
+from benchmarks.store.record import MAP_AREA, OWN
+from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import MethodError
 
 log = logging.getLogger(__name__)
 
-
-def area_column(share: float) -> str:
-    """The name of the column in `scores.csv` that holds `score_A` for an area, as a share of the image."""
-    return f"score_{share:g}"
+Take = Callable[[ImageFile, NDArray[np.float32], float | None], None]
+"""Takes in the map of an image and, where the method has one, its own score of it."""
 
 
 class Scores:
@@ -41,6 +41,7 @@ class Scores:
         protocol: `protocol` of the configuration.
         maps_folder: where maps are written, if they are wanted.
         given_threshold: decides in place of the validation maps.
+        own_score: whether the maps come with image scores of the method's own.
 
     Raises:
         UserError: a value of the protocol is out of range.
@@ -52,7 +53,12 @@ class Scores:
         protocol: DictConfig,
         maps_folder: Path | None = None,
         given_threshold: float | None = None,
+        own_score: bool = False,
     ) -> None:
+        if protocol.image_score not in (MAP_AREA, OWN):
+            raise UserError(f"protocol.image_score is {MAP_AREA} or {OWN}, not {protocol.image_score}.")
+        if protocol.image_score == OWN and not own_score:
+            raise UserError(f"protocol.image_score={OWN}: there is no image score but that of the map, {MAP_AREA}.")
         self.category, self.protocol, self.maps_folder = category, protocol, maps_folder
         self.areas = _areas(protocol)
         self.threshold = math.nan if given_threshold is None else given_threshold
@@ -61,9 +67,9 @@ class Scores:
         self.false_alarms: list[int] = []
         self._rows: list[dict[str, Any]] = []
 
-    def add_validation(self, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
-        """Score the map of a held-out good image."""
-        self._add("validation", image, map_HW)
+    def add_validation(self, image: ImageFile, map_HW: NDArray[np.float32], own: float | None = None) -> None:
+        """Score the map of a held-out good image; `own` is the method's own image score, if it has one."""
+        self._add("validation", image, map_HW, own)
         if self.maps_folder is not None:
             self._write(image, map_HW, resize_map(map_HW, *size_of(image.path)))
 
@@ -80,10 +86,14 @@ class Scores:
             self.pixels = PixelScores()
 
     def add_test(
-        self, image: ImageFile, map_HW: NDArray[np.float32], at_image_size_HW: NDArray[np.float32] | None = None
+        self,
+        image: ImageFile,
+        map_HW: NDArray[np.float32],
+        own: float | None = None,
+        at_image_size_HW: NDArray[np.float32] | None = None,
     ) -> None:
         """Score the map of a test image; its pixels are taken at the mask's size, where the image has that size too."""
-        self._add("test", image, map_HW)
+        self._add("test", image, map_HW, own)
         if not image.is_defective:
             area = area_in_pixels(self.protocol.minimum_area, map_HW.size)
             self.false_alarms.append(regions_above(map_HW, self.threshold, area))
@@ -97,17 +107,18 @@ class Scores:
             self._write(image, map_HW, at_image_size_HW)
 
     def table(self) -> pd.DataFrame:
-        """One row per image: path, split, defect_type, defective, a score for each area and the map's maximum."""
+        """One row per image: path, split, defect_type, defective, a score for each area, the map's maximum, any own score."""
         return pd.DataFrame(self._rows)
 
-    def _add(self, split: str, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
+    def _add(self, split: str, image: ImageFile, map_HW: NDArray[np.float32], own: float | None) -> None:
         self.map_size = map_HW.shape
         scores = area_scores(map_HW, [area_in_pixels(share, map_HW.size) for share in self.areas])
         row = {"path": image.name, "split": split, "defect_type": image.defect_type, "defective": image.is_defective}
         self._rows.append(
             row
             | {area_column(share): score for share, score in zip(self.areas, scores, strict=True)}
-            | {"map_maximum": float(map_HW.max())}
+            | {MAP_MAXIMUM: float(map_HW.max())}
+            | ({} if own is None else {OWN_SCORE: own})
         )
 
     def _add_pixels(self, pixels: PixelScores, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
@@ -122,12 +133,12 @@ class Scores:
 
 
 class ScoreMaps(pl.Callback):
-    """Hands every predicted map on, as it is made, and measures how long the prediction took."""
+    """Hands every predicted map on, as it is made, with the method's own image score; measures how long the prediction took."""
 
     def __init__(self) -> None:
-        self.start((), lambda image, map_HW: None)
+        self.start((), lambda image, map_HW, own: None)
 
-    def start(self, images: Sequence[ImageFile], take: Callable[[ImageFile, NDArray[np.float32]], None]) -> None:
+    def start(self, images: Sequence[ImageFile], take: Take) -> None:
         """Say which images the next predictions belong to, in their order, and who takes their maps."""
         self._waiting, self._take, self._count, self._seconds = iter(images), take, 0, 0.0
 
@@ -135,16 +146,28 @@ class ScoreMaps(pl.Callback):
         self._seconds -= _now(trainer)
 
     def on_predict_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Tensor, *_: Any
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
     ) -> None:
         self._seconds += _now(trainer)
-        for map_HW in outputs.float().cpu().numpy():
+        maps_BHW, scores_B = outputs if isinstance(outputs, tuple) else (outputs, None)
+        owns = [None] * len(batch) if scores_B is None else scores_B.tolist()
+        wanted = (len(batch), *batch.shape[2:])
+        if maps_BHW.shape != wanted or len(owns) != len(batch):
+            raise MethodError(
+                f"For {len(batch)} images {type(pl_module).__name__} gave maps of shape {tuple(maps_BHW.shape)}, not {wanted}"
+                + (f", and {len(owns)} scores." if scores_B is not None else ".")
+            )
+        for map_HW, own in zip(maps_BHW.float().cpu().numpy(), owns, strict=True):
             self._count += 1
-            image = next(self._waiting)
-            try:
-                self._take(image, map_HW)
-            except ValueError as error:
-                raise MethodError(f"The anomaly map of {image.path} is unusable: {error}.") from error
+            self._hand_on(next(self._waiting), map_HW, own)
+
+    def _hand_on(self, image: ImageFile, map_HW: NDArray[np.float32], own: float | None) -> None:
+        if own is not None and not math.isfinite(own):
+            raise MethodError(f"The method's own score of {image.path} is {own}.")
+        try:
+            self._take(image, map_HW, own)
+        except ValueError as error:
+            raise MethodError(f"The anomaly map of {image.path} is unusable: {error}.") from error
 
     @property
     def ms_per_image(self) -> float:

@@ -104,6 +104,7 @@ COLUMNS = {
         "highest F1 of score_A over all thresholds, mean over the seeds; an upper bound, chosen on test images"
     ),
     "image_auroc_of_maximum": _share("image AUROC of the maps' maxima, mean over the seeds"),
+    "image_own": _share("image AUROC of the method's own image score, mean over the seeds; empty if it has none"),
     "false_alarms_per_good_image": _amount("regions above the threshold per good test image, mean over the seeds"),
     "region_overlap": _share(
         "mean covered share of each defect region at the threshold (Table 3), mean over the seeds; empty without masks"
@@ -127,6 +128,7 @@ COLUMNS = {
     "paper_anomalous_inside": Column("boolean", "as for normal"),
     "thresholds": Column("list", "threshold of score_A, for each seed"),
     "minimum_area": _share("minimum defect area, share of the image; empty for samples without maps"),
+    "decided_by": Column("text", "the score that classified the images: `map_area`, score_A; `own`, the method's own image score"),
     "validation_images": Column("integer", "held-out good images that the threshold comes from", 0),
     "masks": Column("boolean", "whether all defective images have masks; without them there are no pixel metrics"),
     "training_samples": Column("integer", "samples drawn in training, epochs x samples of each; empty if nothing is trained", 0),

@@ -75,6 +75,7 @@ def _row(cell: Sequence[Record], read_decisions: ReadDecisions | None) -> dict[s
         **_metrics(results),
         "thresholds": _listed(result.threshold for result in results),
         "minimum_area": results[0].minimum_area,
+        "decided_by": results[0].decided_by,
         "validation_images": results[0].validation_images,
         "masks": results[0].has_masks,
         "training_samples": _training_samples(first),
@@ -134,6 +135,9 @@ def _metrics(results: Sequence[Result]) -> dict[str, Any]:
     maxima = [result.image_of_maximum.auroc for result in results if result.image_of_maximum is not None]
     if maxima:
         found["image_auroc_of_maximum"] = fmean(maxima)
+    own = [result.own.image.auroc for result in results if result.own is not None and result.own.image is not None]
+    if own:
+        found["image_own"] = fmean(own)
     alarms = [r.false_alarms_per_good_image for r in results if r.false_alarms_per_good_image is not None]
     if alarms:
         found["false_alarms_per_good_image"] = fmean(alarms)

@@ -15,6 +15,9 @@ SCHEMA = 2  # raise it when a field changes its meaning
 EXTERNAL = "external"
 """The budget of maps that another program made: nothing is known of what was spent."""
 
+MAP_AREA, OWN = "map_area", "own"
+"""What may classify images: score_A of the map, or the method's own image score."""
+
 Status = Literal["finished", "failed"]
 
 
@@ -31,10 +34,22 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class OwnScore:
+    """The image score of a method that has one of its own beside the map."""
+
+    threshold: float
+    """The highest score of the held-out good images."""
+    image: ImageMetrics | None
+    decides: bool
+    """Whether it classified the images (`protocol.image_score=own`), in place of score_A."""
+
+
+@dataclass(frozen=True)
 class Result:
     """What was measured on the test images of one run."""
 
     threshold: float
+    """Of the maps, by score_A; of the scores, where there are no maps."""
     minimum_area: float | None
     """Share of the image area; None, as are the next two, for samples without maps."""
     minimum_area_px: int | None
@@ -63,6 +78,19 @@ class Result:
     peak_gpu_memory_mib: float | None
     facts: dict[str, str | int | float] = field(default_factory=dict)
     """What the method reports of itself, such as images that could not be aligned."""
+    own: OwnScore | None = None
+
+    @property
+    def deciding_threshold(self) -> float:
+        """The threshold that images were classified by."""
+        return self.own.threshold if self.own is not None and self.own.decides else self.threshold
+
+    @property
+    def decided_by(self) -> str:
+        """`protocol.image_score` of the run; empty for samples without maps."""
+        if self.minimum_area is None:
+            return ""
+        return OWN if self.own is not None and self.own.decides else MAP_AREA
 
 
 @dataclass(frozen=True)
@@ -137,4 +165,7 @@ def _result(values: dict[str, Any]) -> Result:
         for name, kind in (("image", ImageMetrics), ("image_of_maximum", ImageMetrics), ("pixel", PixelMetrics))
     }
     map_size = tuple(values["map_size"]) if values["map_size"] else None
-    return Result(**values | shares | metrics | {"map_size": map_size})
+    own = values.get("own")
+    if own:
+        own = OwnScore(**own | {"image": ImageMetrics(**own["image"]) if own["image"] else None})
+    return Result(**values | shares | metrics | {"map_size": map_size, "own": own})

@@ -12,11 +12,8 @@ from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import threshold
 from benchmarks.store.record import Record
 from benchmarks.store.runs import SCORES, RunStore
+from benchmarks.store.scores import MAP_MAXIMUM, area_column, area_columns
 
-SCORE, MAP_MAXIMUM = (
-    "score_",
-    "map_maximum",
-)  # the columns as benchmarks.run.scores names them, which would import torch
 ONE_PIXEL = 0.0
 """Stands for the smallest area there is: the score is then the map's maximum."""
 
@@ -72,9 +69,7 @@ def _parse(table: pd.DataFrame, record: Record) -> Grid:
     missing = {"split", "defective", MAP_MAXIMUM} - set(table.columns)
     if missing:
         raise ValueError(f"no column {', '.join(sorted(missing))}")
-    areas = {ONE_PIXEL: MAP_MAXIMUM} | {
-        float(name.removeprefix(SCORE)): name for name in table.columns if name.startswith(SCORE)
-    }
+    areas = {ONE_PIXEL: MAP_MAXIMUM} | area_columns(table.columns)
     increasing = sorted(areas)
     scores_NA = table[[areas[area] for area in increasing]].to_numpy(dtype=np.float64)
     if not np.isfinite(scores_NA).all():
@@ -105,7 +100,7 @@ def _must_be_of_its_record(grid: Grid) -> None:
     result = grid.record.result
     assert result is not None and result.minimum_area is not None
     if _as_written(result.minimum_area) not in grid.areas:
-        raise ValueError(f"no column {SCORE}{result.minimum_area:g}, the area that its run.json names")
+        raise ValueError(f"no column {area_column(result.minimum_area)}, the area that its run.json names")
     limit = threshold(grid.validation_VA[:, grid.declared])
     if not np.isclose(limit, result.threshold, rtol=1e-6, atol=0):
         raise ValueError(f"its threshold is {limit:g}, that of its run.json {result.threshold:g}")

@@ -11,14 +11,20 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from benchmarks.data.index import read_category
+from benchmarks.common.errors import UserError
+from benchmarks.data.index import ImageFile, read_category
 from benchmarks.data.masks import read_mask
 from benchmarks.run.measure import result_of
-from benchmarks.run.scores import ScoreMaps, Scores
+from benchmarks.run.scores import ScoreMaps, Scores, Take
+from benchmarks.store.scores import deciding_column
 from methods.contract import MethodError
 from tests.conftest import save
 
-PROTOCOL = OmegaConf.create({"minimum_area": 0.01, "area_grid": [0.001], "aupro_limit": 0.3})  # 6 of 24 x 24 pixels
+PROTOCOL = OmegaConf.create(  # the area: 6 of 24 x 24 pixels
+    {"minimum_area": 0.01, "area_grid": [0.001], "image_score": "map_area", "aupro_limit": 0.3}
+)
+IMAGES = torch.zeros(2, 3, 24, 24)
+TRAINER = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
 
 
 def scored(root: Path) -> Scores:
@@ -82,9 +88,68 @@ def test_a_map_that_is_not_finite_is_named_by_its_image(tree: Callable[..., Path
     category = read_category(tree(), "parts")
     maps, scores = ScoreMaps(), Scores(category, PROTOCOL)
     maps.start(category.train[3:5], scores.add_validation)
-    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
     maps_BHW = torch.zeros(2, 24, 24)
     maps_BHW[1, 5, 5] = value
-    maps.on_predict_batch_start(trainer)
+    maps.on_predict_batch_start(TRAINER)
     with pytest.raises(MethodError, match=r"004\.png is unusable: the map has 1 values that are NaN or infinite"):
-        maps.on_predict_batch_end(trainer, None, maps_BHW)
+        maps.on_predict_batch_end(TRAINER, None, maps_BHW, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (torch.zeros(1, 24, 24), r"For 2 images .* gave maps of shape \(1, 24, 24\), not \(2, 24, 24\)"),
+        (torch.zeros(2, 12, 12), r"maps of shape \(2, 12, 12\)"),
+        ((torch.zeros(2, 24, 24), torch.zeros(3)), "and 3 scores"),
+        ((torch.zeros(2, 24, 24), torch.tensor([0.0, math.nan])), r"own score of .*004\.png is nan"),
+    ],
+    ids=["too few", "too small", "too many scores", "a score that is none"],
+)
+def test_maps_and_scores_that_do_not_fit_the_images_are_refused(
+    tree: Callable[..., Path], outputs: object, message: str
+) -> None:
+    category = read_category(tree(), "parts")
+    maps, scores = ScoreMaps(), Scores(category, PROTOCOL)
+    maps.start(category.train[3:5], scores.add_validation)
+    with pytest.raises(MethodError, match=message):
+        maps.on_predict_batch_end(TRAINER, None, outputs, IMAGES)
+
+
+def scored_by_itself(root: Path, image_score: str) -> Scores:
+    """Maps of noise, and scores of a method's own that set the defective images apart."""
+    category = read_category(root, "parts")
+    scores = Scores(category, OmegaConf.merge(PROTOCOL, {"image_score": image_score}), own_score=True)
+    maps, rng = ScoreMaps(), torch.Generator().manual_seed(0)
+
+    def predict(images: tuple[ImageFile, ...], base: list[float], take: Take) -> None:
+        maps.start(images, take)
+        outputs = torch.rand(len(images), 24, 24, generator=rng), torch.tensor(base)
+        maps.on_predict_batch_end(TRAINER, None, outputs, torch.zeros(len(images), 3, 24, 24))
+
+    predict(category.train[:3], [0.1, 0.3, 0.2], scores.add_validation)
+    scores.start_test()
+    predict(category.test, [0.9 if image.is_defective else 0.25 for image in category.test], scores.add_test)
+    return scores
+
+
+def test_a_methods_own_image_score_is_kept_and_decides_where_it_is_asked_to(
+    tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = tree(good=3, bad=3)
+    by_map, by_own = (result_of(scored_by_itself(root, score), tmp_path, {}) for score in ("map_area", "own"))
+    for result in (by_map, by_own):
+        assert result.own is not None and result.own.image is not None and result.own.image.auroc == 1
+        assert result.own.threshold == pytest.approx(0.3)
+    assert by_own.good is not None and by_own.defective is not None and by_map.defective is not None
+    assert (by_own.good.correct, by_own.defective.correct) == (3, 3) != (3, by_map.defective.correct)
+    assert by_own.deciding_threshold == pytest.approx(0.3) and by_map.deciding_threshold == by_map.threshold
+    assert (by_own.threshold, by_own.image, by_own.pixel) == (by_map.threshold, by_map.image, by_map.pixel)
+    assert (deciding_column(by_own), deciding_column(by_map)) == ("score_own", "score_0.01")
+
+
+def test_an_own_score_that_nobody_has_cannot_decide(tree: Callable[..., Path]) -> None:
+    category = read_category(tree(), "parts")
+    with pytest.raises(UserError, match="image_score=own: there is no image score but that of the map"):
+        Scores(category, OmegaConf.merge(PROTOCOL, {"image_score": "own"}))
+    with pytest.raises(UserError, match="is map_area or own, not mean"):
+        Scores(category, OmegaConf.merge(PROTOCOL, {"image_score": "mean"}))

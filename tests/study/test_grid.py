@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from benchmarks.common.errors import UserError
-from benchmarks.run.scores import area_column
 from benchmarks.store.runs import RunStore
 from benchmarks.study import grid
 from benchmarks.study.grid import read_grids
@@ -23,10 +22,6 @@ def test_scores_come_back(tmp_path: Path) -> None:
     assert np.array_equal(found.test_NA[:, 0], table["map_maximum"][6:])
     assert np.array_equal(found.test_NA[:, 3], table["score_0.05"][6:])
     assert found.defective_N.sum() == 10
-
-
-def test_columns_have_the_names_that_the_scoring_gives() -> None:
-    assert area_column(2e-5) == f"{grid.SCORE}2e-05"
 
 
 def test_an_area_of_many_digits_is_found_by_its_columns_name(tmp_path: Path) -> None:
