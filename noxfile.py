@@ -12,6 +12,7 @@ nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests"]
 
+FEW_IMAGES = ("data.spec.train_good=8", "data.spec.test_good=3", "data.spec.per_defect=1")
 CONSTRAINTS = "constraints.txt"  # versions that were tested together
 
 
@@ -34,6 +35,24 @@ def tests(session: nox.Session) -> None:
     """The test suite, on all cores."""
     install(session, "test")
     session.run("pytest", *(session.posargs or ["-n", "auto", "-q"]))
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it into an empty environment, and run a cell and its report in an empty folder."""
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    session.run("uv", "build", "--wheel", "--quiet", "--out-dir", str(folder), external=True)
+    built = next(folder.glob("*.whl"))
+    session.install("-c", CONSTRAINTS, "--reinstall-package", "defectbench", f"{built}[cpu]")
+    empty = folder / "empty"
+    empty.mkdir()
+    session.env["PYTHONPATH"] = ""  # the wheel, nothing else
+    with session.chdir(empty):
+        session.run("defectbench", "--version")
+        session.run("defectbench", "run", "method=variation_model", "category=bottle", "budget=smoke", *FEW_IMAGES)
+        session.run("defectbench", "report", silent=True)
+    session.log(f"{built}: ran and reported in {empty}")
 
 
 @nox.session

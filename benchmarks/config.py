@@ -13,7 +13,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
+from benchmarks.common.project import project_file
+
+CONF = project_file("conf")
 OWN = "own"
 """The category file that users' own categories start from."""
 

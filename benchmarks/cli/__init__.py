@@ -13,6 +13,7 @@ from benchmarks.cli.estimate import estimate
 from benchmarks.cli.evaluate import evaluate
 from benchmarks.cli.study import study
 from benchmarks.common.errors import UserError
+from benchmarks.common.project import version_line
 
 RESULTS = click.option(
     "--results",
@@ -23,8 +24,16 @@ RESULTS = click.option(
 )
 
 
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(version_line())
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="defectbench")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Version and revision."
+)
 def main() -> None:
     """The reproducible benchmark of unsupervised visual defect detection.
 

@@ -1,6 +1,7 @@
 """How the command line tells errors: one message, no traceback, exit code 1."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,9 @@ def user_errors() -> Iterator[None]:
         yield
     except (click.ClickException, click.Abort):
         raise  # click tells these itself
+    except BrokenPipeError:  # the reader has seen enough, as in `defectbench list runs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its end
+        sys.exit(0)
     except Exception as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise

@@ -1,9 +1,8 @@
-"""On what a number was made: revision, versions, device, memory. Recorded beside every result."""
+"""On what a number was made: versions, device, memory. Recorded beside every result."""
 
 import gc
 import platform
 import resource
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,19 +21,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def revision(folder: Path) -> str:
-    """The git commit of the code, with "+changes" where the tree differs from it; "unknown" without git."""
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(folder: Path, *args: str) -> str:
-    return subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def processor() -> str:

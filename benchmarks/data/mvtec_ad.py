@@ -15,11 +15,12 @@ from scipy.stats import mannwhitneyu
 from tqdm import tqdm
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.project import project_file
 from benchmarks.data.images import decode
 from benchmarks.data.index import Category, ImageFile, category_names, read_category
 from benchmarks.data.masks import read_mask
 
-TABLE1 = Path(__file__).resolve().parents[2] / "results" / "paper" / "table1_dataset.csv"
+TABLE1 = project_file("results", "paper", "table1_dataset.csv")
 OTHER_LIGHT = 0.9  # share of pairs of a good test and a good training image of which the former is the brighter
 ENOUGH_TO_COMPARE = 5
 EIGHT_CONNECTED = np.ones((3, 3))  # defect regions are 8-connected: only so bottle has the paper's 68

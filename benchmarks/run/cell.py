@@ -19,11 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
+from benchmarks.common.project import revision
 from benchmarks.config import applies, composed
 from benchmarks.data.fingerprint import hash_of
 from benchmarks.run.benchmark import Benchmark
 from benchmarks.run.threads import limit_threads, threads_of
-from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
+from benchmarks.store.identity import Identity, code_fingerprint
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.record import Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore
@@ -128,7 +129,7 @@ def _run_and_record(
         status="failed",
         identity=asdict(identity),
         test_data="",
-        revision=provenance.revision(PROJECT),
+        revision=revision(),
         device=_device(config),
         visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES", ""),
         threads=torch.get_num_threads(),

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
+from benchmarks.common.project import revision
 from benchmarks.config import composed
 from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
@@ -21,7 +22,7 @@ from benchmarks.data.index import Category, ImageFile, read_category
 from benchmarks.data.map_files import VALIDATION, map_path, read_map
 from benchmarks.run.measure import result_of
 from benchmarks.run.scores import Scores
-from benchmarks.store.identity import PROJECT, Identity, code_fingerprint
+from benchmarks.store.identity import Identity, code_fingerprint
 from benchmarks.store.record import EXTERNAL, Cell, Record
 from benchmarks.store.runs import RECORD, SCORES, RunStore
 
@@ -203,7 +204,7 @@ def _record(maps: MapFolder, request: Request, config: DictConfig, category: Cat
         status="failed",
         identity=asdict(identity),
         test_data=fingerprint(category.test, None),
-        revision=provenance.revision(PROJECT),
+        revision=revision(),
         device=EXTERNAL,
         visible_gpus="",
         threads=1,

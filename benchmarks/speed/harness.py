@@ -268,8 +268,8 @@ def circumstances(device: str) -> dict[str, str]:
     """Where, with what and when it is measured: further columns of the CSV files."""
     import torch
 
-    from benchmarks.common.provenance import processor, revision, versions
-    from benchmarks.store.identity import PROJECT
+    from benchmarks.common.project import revision
+    from benchmarks.common.provenance import processor, versions
 
     return {
         "device": torch.cuda.get_device_name() if device == "cuda" else processor(),
@@ -277,7 +277,7 @@ def circumstances(device: str) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "load": f"{os.getloadavg()[0]:.1f}",  # of the minute before: how busy the machine was with other things
         "versions": " ".join(f"{name}={number}" for name, number in (versions() | _versions(ALTERNATIVES)).items()),
-        "revision": revision(PROJECT),
+        "revision": revision(),
         "date": datetime.now(UTC).date().isoformat(),
     }
 

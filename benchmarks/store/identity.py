@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[2]
+from benchmarks.common.project import CODE
+
+PROJECT = CODE
 PACKAGES = ("benchmarks", "methods")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.common import provenance
 from benchmarks.common.files import write_text
+from benchmarks.common.project import project_file
 from benchmarks.store.identity import PACKAGES, PROJECT
 from benchmarks.store.record import Cell, Record
 from benchmarks.store.runs import RunStore
@@ -57,8 +58,8 @@ class Lookup:
 def project_stamp() -> str:
     """A hash over all code and settings of the project and the versions of the packages that compute."""
     total = hashlib.blake2b(json.dumps(provenance.versions()).encode(), digest_size=16)
-    for folder, pattern in (*((package, "*.py") for package in PACKAGES), ("conf", "*.yaml")):
-        for path in sorted((PROJECT / folder).rglob(pattern)):
+    for folder, pattern in (*((PROJECT / package, "*.py") for package in PACKAGES), (project_file("conf"), "*.yaml")):
+        for path in sorted(folder.rglob(pattern)):
             total.update(str(path).encode())
             total.update(path.read_bytes())
     return total.hexdigest()

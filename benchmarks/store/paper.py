@@ -4,10 +4,10 @@ from functools import cache
 
 import pandas as pd
 
+from benchmarks.common.project import project_file
 from benchmarks.store.columns import rows_of
-from benchmarks.store.identity import PROJECT
 
-FOLDER = PROJECT / "results" / "paper"
+FOLDER = project_file("results", "paper")
 MVTEC_AD = "mvtec_ad"
 TITLES = {
     "ae_ssim": "AE (SSIM)",

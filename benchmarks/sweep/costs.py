@@ -15,13 +15,13 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.common.files import write_text
-from benchmarks.store.identity import PROJECT
+from benchmarks.common.project import project_file
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep.plan import PlannedCell
 from benchmarks.sweep.work import Work, work_of
 
-REFERENCE = PROJECT / "results" / "speed" / "cell_cost.csv"
+REFERENCE = project_file("results", "speed", "cell_cost.csv")
 COLUMNS = {
     "dataset": "name of the dataset",
     "budget": "name of the budget",
