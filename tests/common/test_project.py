@@ -12,7 +12,9 @@ from benchmarks.common import project
 
 def git(folder: Path, *args: str) -> str:
     identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
-    return subprocess.run(["git", *identity, *args], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", *identity, *args], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 @pytest.fixture
@@ -50,6 +52,8 @@ def test_version_names_the_revision() -> None:
 
 
 def test_a_reader_that_stops_reading_is_no_error() -> None:
-    command = "python -c 'import benchmarks.cli as cli; cli.main([\"list\", \"categories\"])' | true; exit ${PIPESTATUS[0]}"
+    command = (
+        'python -c \'import benchmarks.cli as cli; cli.main(["list", "categories"])\' | true; exit ${PIPESTATUS[0]}'
+    )
     ended = subprocess.run(["bash", "-c", command], cwd=project.CODE, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
