@@ -1,17 +1,22 @@
 """The command line. Thin: each command imports what it needs when it is called, so that `--help` is immediate."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 import click
 
 from benchmarks.cli.compare import compare
+from benchmarks.cli.completion import complete_override
 from benchmarks.cli.data import data
+from benchmarks.cli.doctor import doctor
 from benchmarks.cli.errors import hydra_raises, user_errors
 from benchmarks.cli.estimate import estimate
 from benchmarks.cli.evaluate import evaluate
+from benchmarks.cli.publish import publish
 from benchmarks.cli.study import study
+from benchmarks.cli.welcome import show_next_steps
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import version_line
 
@@ -30,11 +35,14 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Version and revision."
 )
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """The reproducible benchmark of unsupervised visual defect detection.
 
     \b
@@ -42,6 +50,18 @@ def main() -> None:
     defectbench report                                            leaderboard and tables of what has been run
     defectbench compare results results/other                     what changed between two results folders
     """
+    if context.invoked_subcommand is None:
+        with user_errors():
+            show_next_steps()
+
+
+def _says_what_to_run(overrides: Iterable[str]) -> bool:
+    """A method, an experiment or a benchmark that names one; or a question to Hydra, such as --help and --cfg."""
+    return any(
+        text.lstrip("+").partition("=")[0] in ("method", "experiment", "benchmark")
+        or (text.startswith("-") and text not in ("-m", "--multirun"))
+        for text in overrides
+    )
 
 
 # Hydra parses the arguments of `run` itself, --help included.
@@ -50,11 +70,14 @@ def main() -> None:
     short_help="Run methods on categories (Hydra application; -m sweeps).",
     add_help_option=False,
 )
-@click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_override)
 def run(overrides: tuple[str, ...]) -> None:
     """Run one method on one category, or sweep over lists with -m."""
     with user_errors():
         from benchmarks import config
+
+        if not _says_what_to_run(overrides):
+            raise UserError(f"Which method? Add method=NAME. Known: {', '.join(config.method_names())}.")
         from benchmarks.cli import application
 
         sys.argv = ["defectbench run", *overrides]
@@ -190,3 +213,5 @@ main.add_command(compare)
 main.add_command(evaluate)
 main.add_command(estimate)
 main.add_command(study)
+main.add_command(publish)
+main.add_command(doctor)

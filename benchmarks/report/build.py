@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -115,6 +115,8 @@ def _published(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
 def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show) -> Section:
     absences = _absences(records)
     tables = [paper_table(layout, rows, absences, show) for layout in (TABLE2, TABLE3) if has_values(layout, rows)]
+    standing = "".join(f" {each[:1].upper()}{each[1:]}." for each in sorted({r.standing for r in records} - {""}))
+    tables = [replace(table, caption=table.caption + standing) for table in tables]
     return Section(rows, tables, method_pairs(rows))
 
 

@@ -400,6 +400,7 @@ def _provenance(cell: Cell) -> dict[str, str]:
     versions = [" ".join(f"{k} {v}" for k, v in record.identity.get("versions", {}).items()) for record in records]
     found = {
         "command": _distinct(_command(record) for record in records[:1]),
+        "standing": _distinct(record.standing for record in records),
         "revision": _distinct(record.revision for record in records),
         "code": _distinct(record.identity.get("code", "") for record in records),
         "versions": _distinct(versions),

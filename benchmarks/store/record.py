@@ -121,6 +121,8 @@ class Record:
     """What was said on the command line, so that the same cell can be asked for again."""
     result: Result | None = None
     error: str = ""
+    standing: str = ""
+    """Of published numbers: self-reported, imported, or verified, with the cells that somebody else ran again."""
     schema: int = SCHEMA
 
     @property

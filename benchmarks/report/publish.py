@@ -1,0 +1,118 @@
+"""`defectbench publish`: a results folder as others may cite it: checked, numbers only, and with the standing of its numbers."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.errors import UserError
+from benchmarks.common.files import write_text
+from benchmarks.report.build import build, read_records
+from benchmarks.report.compare import compare
+from benchmarks.store.record import EXTERNAL, Record
+from benchmarks.store.runs import RECORD, RunStore
+from benchmarks.store.scores import decisions
+
+KEPT = ("config.yaml", "*.csv", "logs/metrics.csv")
+"""What a published run holds beside its record: numbers and settings, never an image, a map or a fitted method."""
+SELF_REPORTED, IMPORTED = "self-reported", "imported"
+
+
+def publish(source: Path, target: Path, rerun: Path | None = None, by: str = "") -> list[Path]:
+    """Check a store, copy its numbers to a new folder with their standing, and write the report there.
+
+    Args:
+        source: the results folder, which holds `runs/`.
+        target: the folder to make, such as `results/published/NAME`.
+        rerun: a results folder in which somebody else ran at least one of the cells again: the numbers become verified.
+        by: who that was.
+
+    Returns:
+        The files of the report.
+
+    Raises:
+        UserError: a run cannot be believed as it stands, the re-run does not confirm it, or the target exists.
+    """
+    if target.exists():
+        raise UserError(f"{target} exists already. Choose another name, or remove it first.")
+    records = read_records(source)
+    check(RunStore(source), records)
+    standing = f"verified: {_confirmed(source, rerun, records)} re-run by {by}" if rerun is not None else SELF_REPORTED
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.tmp-"))
+    try:
+        for record in records:
+            _copy(RunStore(source).folder(record.cell), RunStore(temporary).folder(record.cell), _of(record, standing))
+        build(temporary, temporary / "report")
+        temporary.chmod(0o755)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return sorted((target / "report").iterdir())
+
+
+def check(store: RunStore, records: Sequence[Record]) -> None:
+    """What every reader would ask: did it finish, from which code, and do the scores give the record's counts?
+
+    Raises:
+        UserError: names every run that fails, and why.
+    """
+    wrong = [f"  {record.cell}: {reason}" for record in records if (reason := _reason(store, record))]
+    if wrong:
+        raise UserError("Not published, because of these runs:\n" + "\n".join(wrong))
+    if not records:
+        raise UserError(f"No run in {store.root}.")
+
+
+def _reason(store: RunStore, record: Record) -> str:
+    if record.result is None:
+        return "it failed; run it again, or remove its folder"
+    if not record.revision or record.revision == "unknown":
+        return "its revision is unknown; run it from a git checkout or an installed wheel"
+    if record.revision.endswith("+changes"):
+        return "the code differed from its revision; commit, then run it again with force=true"
+    try:
+        decisions(store, record)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _confirmed(source: Path, rerun: Path, records: Sequence[Record]) -> str:
+    """The cells that the re-run confirms.
+
+    Raises:
+        UserError: no cell in common, a copy instead of a re-run, other data or settings, or a difference beyond chance.
+    """
+    again = {record.cell: record for record in read_records(rerun)}
+    common = [record for record in records if record.cell in again and again[record.cell].result is not None]
+    if not common:
+        raise UserError(f"{rerun} holds no finished run of a cell in {source}: same method, category and seed.")
+    for record in common:
+        if again[record.cell].started == record.started:
+            raise UserError(f"{rerun} holds a copy of {record.cell}, not a re-run: both started at {record.started}.")
+        if _inputs(again[record.cell]) != _inputs(record):
+            raise UserError(f"{record.cell} ran on other data or with another configuration in {rerun}.")
+    if compare(source, rerun).exceeds:
+        raise UserError(f"{rerun} differs from {source} beyond chance: see `defectbench compare {source} {rerun}`.")
+    return ", ".join(str(record.cell) for record in common)
+
+
+def _inputs(record: Record) -> tuple[Any, ...]:
+    return record.identity.get("config"), record.identity.get("train_data"), record.test_data
+
+
+def _of(record: Record, standing: str) -> str:
+    return IMPORTED if record.budget == EXTERNAL and standing == SELF_REPORTED else standing
+
+
+def _copy(source: Path, target: Path, standing: str) -> None:
+    for pattern in KEPT:
+        for file in sorted(source.glob(pattern)):
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+    record = json.loads((source / RECORD).read_text(encoding="utf-8")) | {"standing": standing}
+    write_text(target / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,92 @@
+"""What may be published, what is copied, and when it counts as verified."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.common.errors import UserError
+from benchmarks.common.project import CODE
+from benchmarks.report.publish import publish
+from benchmarks.store.runs import RunStore
+
+CELL = Path("runs/variation_model/bottle/seed=0")
+REAL = CODE / "results" / "published" / "bottle" / CELL
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Make:
+    """Copies a real run, with changes to its record; returns the results folder."""
+
+    def make(name: str = "results", **changes: Any) -> Path:
+        folder = tmp_path / name / CELL
+        shutil.copytree(REAL, folder)
+        record = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(record | changes))
+        return tmp_path / name
+
+    return make
+
+
+def standing(folder: Path) -> str:
+    (record,) = RunStore(folder).records()
+    return record.standing
+
+
+def test_numbers_are_copied_and_nothing_else(store: Make, tmp_path: Path) -> None:
+    source = store()
+    (source / CELL / "maps").mkdir()
+    for name in ("maps/000.tiff", "method.ckpt", "log.txt"):
+        (source / CELL / name).touch()
+    publish(source, tmp_path / "public")
+    assert {file.name for file in (tmp_path / "public" / CELL).rglob("*")} == {
+        file.name for file in REAL.rglob("*") if file.is_file()
+    }
+    assert standing(tmp_path / "public") == "self-reported"
+    assert "Self-reported." in next((tmp_path / "public" / "report").glob("table2*.md")).read_text()
+
+
+@pytest.mark.parametrize("revision, reason", [("abc+changes", "differed from its revision"), ("unknown", "is unknown")])
+def test_a_run_of_unknown_code_is_not_published(store: Make, tmp_path: Path, revision: str, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        publish(store(revision=revision), tmp_path / "public")
+    assert not (tmp_path / "public").exists()
+
+
+def test_scores_must_give_the_records_counts(store: Make, tmp_path: Path) -> None:
+    source = store()
+    scores = source / CELL / "scores.csv"
+    scores.write_text(scores.read_text().replace("True", "False"))
+    with pytest.raises(UserError, match="classified correctly, its record"):
+        publish(source, tmp_path / "public")
+
+
+def test_maps_of_other_programs_are_imported(store: Make, tmp_path: Path) -> None:
+    publish(store(budget="external"), tmp_path / "public")
+    assert standing(tmp_path / "public") == "imported"
+
+
+def test_a_rerun_verifies(store: Make, tmp_path: Path) -> None:
+    publish(store(), tmp_path / "public", store("again", started="2030-01-01T00:00:00+00:00"), "Ada")
+    assert standing(tmp_path / "public") == "verified: variation_model / bottle / seed=0 re-run by Ada"
+
+
+def test_a_copy_is_no_rerun(store: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a copy"):
+        publish(store(), tmp_path / "public", store("again"), "Ada")
+
+
+def test_other_data_do_not_verify(store: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="other data"):
+        publish(store(), tmp_path / "public", store("again", started="2030", test_data="other"), "Ada")
+
+
+def test_nothing_is_overwritten(store: Make, tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    with pytest.raises(UserError, match="exists already"):
+        publish(store(), tmp_path / "public")
