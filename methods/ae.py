@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.blocks.chunks import images_at_once
+from methods.blocks.diversity import collapsed, diversity
 from methods.blocks.ssim import SSIM
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
@@ -81,17 +82,45 @@ class Autoencoder(Method):
         latent: size of the bottleneck.
         stride: of the tiles, in pixels.
         learning_rate, weight_decay: of Adam.
+        last_layer: times the initial weights of the decoder's last layer.
+        output_start: its initial bias, which untrained outputs lie around.
     """
 
     def __init__(
-        self, channels: int, px: int, latent: int, stride: int, learning_rate: float, weight_decay: float
+        self,
+        channels: int,
+        px: int,
+        latent: int,
+        stride: int,
+        learning_rate: float,
+        weight_decay: float,
+        last_layer: float,
+        output_start: float,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # a batch's gradient is summed over its parts
         self.px, self.stride = px, stride
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.encoder, self.decoder = autoencoder(channels, px, latent)
+        self._start_near(output_start, last_layer)
+        self.output_diversity: Tensor
+        self.register_buffer("output_diversity", torch.tensor(math.nan))
+        self.training_diversity: Tensor
+        self.register_buffer("training_diversity", torch.tensor(math.nan))
         self.to(memory_format=torch.channels_last)  # 5 times faster than the default layout on a CPU
+
+    @torch.no_grad()
+    def _start_near(self, output: float, last_layer: float) -> None:
+        """Let untrained outputs vary little around one gray value.
+
+        Ours. Outputs that vary as much as the input, and without relation to it, are punished by SSIM wherever the input is flat:
+        Adam then shrinks every layer until the output is one gray, and no gradient leads out again. Outputs below black have a
+        negative SSIM, which training only brings to 0.
+        """
+        last = self.decoder[-1]
+        assert isinstance(last, nn.ConvTranspose2d) and last.bias is not None
+        last.weight.mul_(last_layer)
+        last.bias.fill_(output)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Reconstructions, (B, C, px, px)."""
@@ -114,7 +143,7 @@ class Autoencoder(Method):
             [self._backward(part, len(part) / len(batch)) for part in torch.split(batch, self._at_once)]
         ).sum()
         adam.step()
-        self._last_loss = loss
+        self._last_loss, self._last_images = loss, batch[: self._at_once]
         self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
 
@@ -134,9 +163,17 @@ class Autoencoder(Method):
             raise MethodError(
                 f"The loss became {loss} in epoch {self.current_epoch}: lower method.model.learning_rate."
             )
+        with torch.no_grad():
+            self.output_diversity = diversity(self(self._last_images))
+        self.training_diversity = diversity(self._last_images)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), self.learning_rate, weight_decay=self.weight_decay)
+
+    def facts(self) -> dict[str, str | int | float]:
+        """How much reconstructions and images vary in the last batch of training (`methods.blocks.diversity`)."""
+        made, real = self.output_diversity.item(), self.training_diversity.item()
+        return {"output_diversity": made, "training_diversity": real, **collapsed(made, real)}
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
         return tiled_map(self._tile_map, images_BCHW, self.px, self.stride, self._at_once)
@@ -162,17 +199,12 @@ class AutoencoderSSIM(Autoencoder):
         window: side of the SSIM window, in pixels.
         sigma: of the window's Gaussian, in pixels.
         constants: c1 and c2 of SSIM, for values in [0, 1].
-        output_start: gray value that the untrained network's outputs lie around.
         architecture: arguments of `Autoencoder`.
     """
 
-    def __init__(
-        self, window: int, sigma: float, constants: Sequence[float], output_start: float, **architecture: Any
-    ) -> None:
+    def __init__(self, window: int, sigma: float, constants: Sequence[float], **architecture: Any) -> None:
         super().__init__(**architecture)
         self.ssim = SSIM(window, sigma, *constants)
-        # Outputs that start below black have a negative SSIM, which training only brings to 0, and there it stays.
-        nn.init.constant_(self.decoder[-1].bias, output_start)  # type: ignore[arg-type]
 
     def loss(self, images_BCHW: Tensor, reconstructions_BCHW: Tensor) -> Tensor:
         return self.error_map(images_BCHW, reconstructions_BCHW).mean()

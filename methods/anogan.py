@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from methods.blocks.chunks import images_at_once
 from methods.blocks.dcgan import Discriminator, generator
+from methods.blocks.diversity import collapsed, diversity
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
 
@@ -134,7 +135,7 @@ class AnoGAN(Method):
         self._last_losses = torch.stack([d_loss, g_loss]).detach()
         self.log_dict({"d_loss": d_loss, "g_loss": g_loss}, prog_bar=True, on_step=False, on_epoch=True)
         if batch_idx == 0:
-            self.training_diversity = _diversity(batch)
+            self.training_diversity = diversity(batch)
 
     def discriminator_loss(self, real_BCHW: Tensor, z_BD: Tensor) -> Tensor:
         """Cross entropy of telling real from generated images, a scalar."""
@@ -170,14 +171,9 @@ class AnoGAN(Method):
             save_image(generated_NCHW, Path(folder) / "generated.png")
 
     def facts(self) -> dict[str, str | int | float]:
-        """How much generated and training images vary: the standard deviation of a pixel's value over images, averaged over pixels
-        and channels, in [0, 0.5]; over 64 generated images, and over the first batch of the last epoch. A generator that has
-        collapsed makes much the same image from any latent vector: its value lies far below that of the training images.
-        """
-        return {
-            "generated_diversity": _diversity(self.generated(self.shown_z_ND)).item(),
-            "training_diversity": self.training_diversity.item(),
-        }
+        """How much 64 generated images vary, and the first batch of the last epoch (`methods.blocks.diversity`)."""
+        made, real = diversity(self.generated(self.shown_z_ND)).item(), self.training_diversity.item()
+        return {"generated_diversity": made, "training_diversity": real, **collapsed(made, real)}
 
     @torch.no_grad()
     def generated(self, z_ND: Tensor) -> Tensor:
@@ -218,7 +214,3 @@ class AnoGAN(Method):
             yield
         finally:
             self.train(training)
-
-
-def _diversity(images_NCHW: Tensor) -> Tensor:
-    return images_NCHW.std(dim=0, correction=0).mean()

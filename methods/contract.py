@@ -53,7 +53,7 @@ class Method(pl.LightningModule):
             return self.map_and_score(batch) if self.has_own_score() else self.anomaly_map(batch)
 
     def facts(self) -> dict[str, str | int | float]:
-        """What the run's record should say beside the numbers, such as `{"weights": "random"}`."""
+        """What the run's record should say beside the numbers, such as `{"weights": "random"}`; `warning` is logged and shown."""
         return {}
 
 

@@ -311,16 +311,24 @@ def _shown(table: PaperTable, heading: Heading, category: str, entry: Entry, cel
         if value is not None
     )
     status = entry.status if numbers or entry.status != "done" else "no_number"
-    failed = f"{len(cell.failed)} of {len(cell.failed) + len(cell.runs)} seeds failed" if cell and cell.failed else ""
+    notes = _notes(cell) if cell and status == "done" else []
     return Shown(
         _key(table, heading.method, category),
         f"{heading.title} on {category}",
         status,
         numbers,
         entry.best,
-        failed if status == "done" else "",
+        "; ".join(notes),
         has_details=cell is not None,
     )
+
+
+def _notes(cell: Cell) -> list[str]:
+    """What a reader should know before using the cell's numbers: seeds that failed, and warnings of the method."""
+    failed = [f"{len(cell.failed)} of {len(cell.failed) + len(cell.runs)} seeds failed"] if cell.failed else []
+    return failed + [
+        f"seed {run.record.seed}: {run.result.facts['warning']}" for run in cell.runs if "warning" in run.result.facts
+    ]
 
 
 def _key(table: PaperTable, method: str, category: str) -> str:

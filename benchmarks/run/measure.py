@@ -1,5 +1,6 @@
 """Fit a method to a category's good images, score its test images, decide: the benchmark's main line, top to bottom."""
 
+import logging
 import math
 import time
 from dataclasses import replace
@@ -27,6 +28,8 @@ from benchmarks.run.trainer import TimeLeft, trainer_for
 from benchmarks.store.record import OWN, OwnScore, Result
 from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import Method
+
+log = logging.getLogger(__name__)
 
 
 def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
@@ -69,7 +72,10 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
         "peak_memory_mib": peak_memory_mib(),
         "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
     }
-    result = result_of(scores, folder, method.facts(), trainer.strategy.root_device.type)
+    facts = method.facts()
+    if "warning" in facts:
+        log.warning("%s", facts["warning"])
+    result = result_of(scores, folder, facts, trainer.strategy.root_device.type)
     return replace(result, **costs), scores.table()
 
 

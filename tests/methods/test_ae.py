@@ -3,16 +3,21 @@
 import copy
 import math
 
+import hydra.utils
 import pytest
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.config import composed
 from methods.ae import Autoencoder, AutoencoderL2, AutoencoderSSIM
+from methods.blocks.diversity import diversity
 from methods.contract import MethodError
 
-ARCHITECTURE = {"latent": 100, "stride": 30, "learning_rate": 2e-4, "weight_decay": 1e-5}
-SSIM = {"window": 11, "sigma": 1.5, "constants": (1e-4, 9e-4), "output_start": 0.5}
+ARCHITECTURE = {
+    "latent": 100, "stride": 30, "learning_rate": 2e-4, "weight_decay": 1e-5, "last_layer": 0.02, "output_start": 0.5,
+}  # fmt: skip
+SSIM = {"window": 11, "sigma": 1.5, "constants": (1e-4, 9e-4)}
 
 
 def l2(channels: int = 3, px: int = 128, **changes: float) -> AutoencoderL2:
@@ -43,7 +48,7 @@ def test_latent_and_output_are_linear() -> None:
 def test_an_untrained_networks_signal_keeps_its_size(px: int) -> None:
     """Mean square before each convolution's activation against the one at the input: He et al. want them equal."""
     torch.manual_seed(0)
-    method, sizes = l2(px=px), []
+    method, sizes = l2(px=px, last_layer=1, output_start=0), []
     for layer in [*method.encoder, *method.decoder]:
         if not isinstance(layer, torch.nn.LeakyReLU):
             layer.register_forward_hook(lambda layer, seen, made: sizes.append(made.square().mean().item()))
@@ -84,11 +89,49 @@ def test_ssim_training_starts_where_it_can_learn(seed: int) -> None:
     assert method.loss(images, method(images)) < 1
 
 
+def stripes(count: int, rng: torch.Generator) -> torch.Tensor:
+    """A periodic texture, each patch at a phase of its own: with no phase known, one gray is the best image."""
+    phases = torch.rand(count, 1, 1, 1, generator=rng) * 32
+    return 0.5 + 0.25 * torch.sin(2 * math.pi * (torch.arange(128.0) + phases) / 32).sign().expand(-1, 1, 128, 128)
+
+
+@pytest.mark.parametrize("method", ["ae_ssim", "ae_l2"])
+def test_the_declared_initialisation_leaves_the_plateau_of_one_gray(method: str) -> None:
+    """At last_layer=1 the outputs of SSIM vary by 0.0001 after 280 steps."""
+    pl.seed_everything(0, verbose=False)
+    autoencoder = hydra.utils.instantiate(composed([f"method={method}", "category=grid", "channels=1"]).method.model)
+    adam, rng = autoencoder.configure_optimizers(), torch.Generator().manual_seed(0)
+    for _ in range(200):
+        patches = stripes(1, rng).contiguous(memory_format=torch.channels_last)
+        adam.zero_grad()
+        autoencoder.loss(patches, autoencoder(patches)).backward()
+        adam.step()
+    patches = stripes(8, rng)
+    with torch.no_grad():
+        made = diversity(autoencoder(patches)) / diversity(patches)
+    assert made > 0.04
+
+
+def test_facts_show_a_collapse() -> None:
+    method = AutoencoderSSIM(channels=1, px=128, **SSIM, **ARCHITECTURE | {"last_layer": 0, "learning_rate": 0})  # type: ignore[arg-type]
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    images = torch.rand(4, 1, 128, 128)
+    trainer.fit(method, DataLoader(images, batch_size=2))  # type: ignore[arg-type]
+    facts = method.facts()
+    assert facts["output_diversity"] == 0 and "does not vary" in str(facts["warning"])
+    expected = images[2:].std(0, correction=0).mean().item()
+    assert facts["training_diversity"] == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("method_class", [AutoencoderL2, AutoencoderSSIM])
 def test_training_lowers_the_loss_and_a_spot_stands_out(method_class: type[Autoencoder]) -> None:
     pl.seed_everything(0, verbose=False)
     extra = SSIM if method_class is AutoencoderSSIM else {}
-    method = method_class(channels=1, px=128, **extra, **ARCHITECTURE | {"learning_rate": 5e-4})  # type: ignore[arg-type]
+    changes = {"learning_rate": 5e-4, "last_layer": 1, "output_start": 0.5 if extra else 0}  # starts far from the ramp
+    method = method_class(channels=1, px=128, **extra, **ARCHITECTURE | changes)  # type: ignore[arg-type]
     ramp = torch.linspace(0.2, 0.8, 128).expand(1, 128, 128)
     images = [ramp + 0.05 * torch.randn(1, 1, 1) for _ in range(32)]
     before = method.loss(torch.stack(images), method(torch.stack(images))).item()

@@ -131,7 +131,9 @@ def test_facts_show_a_collapse(fitted: AnoGAN) -> None:
     assert 0 < facts["generated_diversity"] <= 0.5
     collapsed = gan()
     torch.nn.init.zeros_(collapsed.generator[0].weight)
+    collapsed.training_diversity.fill_(0.1)
     assert collapsed.facts()["generated_diversity"] == pytest.approx(0, abs=1e-6)
+    assert "does not vary" in str(collapsed.facts()["warning"]) and "warning" not in facts
 
 
 def test_a_loss_that_is_not_finite_ends_the_run() -> None:

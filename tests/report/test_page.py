@@ -194,6 +194,17 @@ def test_a_seed_that_failed_is_marked(results: Path, tmp_path: Path) -> None:
     assert "1 of 2 seeds failed" in button["text"] and "1 of 2 seeds failed" in button["@aria-label"]
 
 
+def test_a_warning_of_the_method_is_shown_in_the_cell(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results / "runs", tmp_path / "runs")
+    store = RunStore(tmp_path)
+    record = next(r for r in store.records() if r.method == "ae_l2" and r.category == "bottle" and r.seed == 1)
+    assert record.result is not None
+    warned = replace(record, result=replace(record.result, facts={"warning": "collapsed: it does not vary"}))
+    (store.folder(warned.cell) / "run.json").write_text(warned.to_json())
+    button = Tree(page(tmp_path, tmp_path)).all("button", data_cell="mvtec_ad/short/ae_l2/bottle", class_="open")[0]
+    assert "seed 1: collapsed: it does not vary" in button["text"] and "it does not vary" in button["@aria-label"]
+
+
 def test_methods_on_random_weights_are_marked(tmp_path: Path) -> None:
     write_store(tmp_path, methods=["cnn_feature_dictionary"], categories=["bottle"], seeds=[0])
     assert "(random weights)" in Tree(page(tmp_path, tmp_path)).all("thead")[0]["text"]
