@@ -28,3 +28,18 @@ def area(results: Path, out: Path | None) -> None:
         from benchmarks.study.build import build, show
 
         show(build(results, out or results / "study" / "area"), console())
+
+
+@study.command()
+@click.option("--results", type=FOLDER, default=Path("results"), show_default=True, help="Folder that holds runs/.")
+@click.option("--out", type=FOLDER, help="Where to write.  [default: RESULTS/study/thresholds]")
+def thresholds(results: Path, out: Path | None) -> None:
+    """Compare all threshold rules: the false-alarm rate that each promises, and the one that it has on the good test images.
+
+    Rules are those of protocol.threshold: maximum, quantile:Q, conformal:ALPHA. Writes CSV files and a summary.
+    """
+    with user_errors():
+        from benchmarks.report.terminal import console
+        from benchmarks.study.thresholds import build, show
+
+        show(build(results, out or results / "study" / "thresholds"), console())

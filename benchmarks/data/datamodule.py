@@ -19,7 +19,7 @@ from benchmarks.data.cache import Decoding, load_images
 from benchmarks.data.datasets import AugmentedViews, Images, ViewBatch, batches, to_float
 from benchmarks.data.images import Colour
 from benchmarks.data.index import Category, ImageFile
-from benchmarks.data.split import draw, split
+from benchmarks.data.split import Fold, draw, fold_split, split
 
 RESIDENT_SHARE = 0.25  # of the free GPU memory that training images may take
 VIEWS_AT_ONCE = 8  # that a CPU renders: intermediate results that outgrow its cache double the time
@@ -63,11 +63,14 @@ class DefectData(pl.LightningDataModule):
         predict_batch_size: int,
         seed: int,
         cache_dir: Path | None,
+        fold: Fold | None = None,
     ) -> None:
         super().__init__()
         self.category, self.input, self.training, self.augmentation = category, input, training, augmentation
         self.predict_batch_size, self.seed, self.cache_dir = predict_batch_size, seed, cache_dir
-        fit_part, self.validation_files = split(category.train, validation_share, seed)
+        fit_part, self.validation_files = (
+            split(category.train, validation_share, seed) if fold is None else fold_split(category.train, fold, seed)
+        )
         self.fit_files = draw(fit_part, training.images, seed)
 
     @cached_property

@@ -1,12 +1,19 @@
 """Which good training images are fitted to, and which are held out for the threshold."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.seeding import stream
 
 T = TypeVar("T")
+
+
+class Fold(NamedTuple):
+    """One of the fits of `protocol.held_out=cross`."""
+
+    number: int
+    of: int
 
 
 def split(train: Sequence[T], validation_share: float, seed: int) -> tuple[list[T], list[T]]:
@@ -28,6 +35,27 @@ def split(train: Sequence[T], validation_share: float, seed: int) -> tuple[list[
     chosen = set(stream(seed, "split").permutation(len(train))[:held_out].tolist())
     fit_part = [image for index, image in enumerate(train) if index not in chosen]
     return fit_part, [image for index, image in enumerate(train) if index in chosen]
+
+
+def fold_split(train: Sequence[T], fold: Fold, seed: int) -> tuple[list[T], list[T]]:
+    """Hold out one fold: over all folds every image is held out once. Both parts keep the given order.
+
+    Returns:
+        (images to fit to, held-out images).
+
+    Raises:
+        UserError: fewer than two folds, or fewer images than folds.
+    """
+    if not 2 <= fold.of <= len(train):
+        raise UserError(
+            f"{len(train)} good training image(s) cannot be held out in {fold.of} folds: set protocol.folds to a number from 2 to "
+            f"{len(train)}."
+            if len(train) > 1
+            else "protocol.held_out=cross needs at least two good training images."
+        )
+    place = stream(seed, "folds").permutation(len(train)) % fold.of
+    fit_part = [image for image, own in zip(train, place, strict=True) if own != fold.number]
+    return fit_part, [image for image, own in zip(train, place, strict=True) if own == fold.number]
 
 
 def draw(images: Sequence[T], count: int | None, seed: int) -> list[T]:

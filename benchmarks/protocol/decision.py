@@ -1,4 +1,4 @@
-"""From scores to Table 2: threshold, decisions, accuracies with their intervals."""
+"""From scores to Table 2: decisions, accuracies with their intervals. Thresholds: `benchmarks.protocol.thresholds`."""
 
 from dataclasses import dataclass
 
@@ -20,17 +20,6 @@ class Share:
     @classmethod
     def of(cls, correct: int, total: int) -> "Share":
         return cls(correct, total, correct / total, wilson(correct, total))
-
-
-def threshold(validation_scores: NDArray[np.float64]) -> float:
-    """The lowest threshold at which no held-out good image has a region of the minimum area: their highest `score_A`.
-
-    Raises:
-        ValueError: no validation score.
-    """
-    if len(validation_scores) == 0:
-        raise ValueError("a threshold needs at least one validation image")
-    return float(np.max(validation_scores))
 
 
 def classified_correctly(

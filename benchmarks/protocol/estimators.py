@@ -1,7 +1,7 @@
 """Other ways to a threshold from the scores of held-out good images, and how the maximum depends on how many there are.
 
-The maximum is this benchmark's rule (`decision.threshold`). Bergmann et al., IJCV 2021, compare it with a p-quantile and with
-mean + k standard deviations. They take these over validation *pixels*; here they are taken over one score per image, so that
+The maximum is this benchmark's rule (`thresholds.maximum_threshold`). Bergmann et al., IJCV 2021, compare it with a p-quantile and
+with mean + k standard deviations. They take these over validation *pixels*; here they are taken over one score per image, so that
 they decide about images, as Table 2 does.
 """
 
@@ -12,24 +12,14 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocol.decision import threshold
+from benchmarks.protocol.thresholds import maximum_threshold, quantile_threshold, sigma_threshold
 
 Estimator = Callable[[NDArray[np.float64]], float]
 
 
-def quantile_threshold(validation_scores: NDArray[np.float64], p: float) -> float:
-    """The p-quantile of the held-out scores, interpolated linearly between two neighbours; p = 1 is the maximum."""
-    return float(np.quantile(validation_scores, p))
-
-
-def sigma_threshold(validation_scores: NDArray[np.float64], k: float) -> float:
-    """Mean + k standard deviations (population) of the held-out scores; it may lie above the maximum."""
-    return float(validation_scores.mean() + k * validation_scores.std())
-
-
 MAXIMUM = "maximum"
 ESTIMATORS: dict[str, Estimator] = {  # p and k: ours, around the usual 0.99 and 3
-    MAXIMUM: threshold,
+    MAXIMUM: maximum_threshold,
     "0.99-quantile": partial(quantile_threshold, p=0.99),
     "0.95-quantile": partial(quantile_threshold, p=0.95),
     "0.9-quantile": partial(quantile_threshold, p=0.9),

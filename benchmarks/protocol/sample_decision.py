@@ -11,7 +11,7 @@ from benchmarks.common.errors import UserError
 def threshold_at(validation_scores: NDArray[np.float64], false_alarm_rate: float) -> float:
     """The lowest held-out score that at most a share `false_alarm_rate` of the held-out normal samples exceed.
 
-    A rate of 0 is their highest score, the rule for images (`decision.threshold`).
+    A rate of 0 is their highest score, the rule for images (`thresholds.maximum_threshold`).
 
     Raises:
         UserError: a rate outside [0, 1).

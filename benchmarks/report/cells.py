@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
-from benchmarks.protocol.decision import threshold
+from benchmarks.protocol.thresholds import maximum_threshold
 from benchmarks.store.columns import rows_of
 from benchmarks.store.record import Record, Result
 from benchmarks.store.runs import SCORES, RunStore
@@ -65,7 +65,7 @@ class Run:
         scores_NA = self.scores[list(areas.values())].to_numpy(float)
         is_test = (self.scores["split"] == "test").to_numpy()
         defective = self.scores["defective"].to_numpy(bool)[is_test]
-        threshold_A = [threshold(scores_N) for scores_N in scores_NA[~is_test].T]
+        threshold_A = [maximum_threshold(scores_N) for scores_N in scores_NA[~is_test].T]
         right_NA = (scores_NA[is_test] > threshold_A) == defective[:, None]
         area_A = np.array(list(areas))
         order = np.argsort(area_A)

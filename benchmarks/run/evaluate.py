@@ -20,6 +20,7 @@ from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile, read_category
 from benchmarks.data.map_files import VALIDATION, map_path, read_map
+from benchmarks.protocol.thresholds import Rule
 from benchmarks.run.measure import result_of
 from benchmarks.run.scores import Scores
 from benchmarks.store.identity import Identity, code_fingerprint
@@ -86,7 +87,8 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
     config = _config(maps.category, request)
     category = _category(maps, request.root)
     test = _test_files(maps.path, category)
-    validation = _validation_files(maps.path, category) if request.threshold is None else {}
+    rule = Rule.of(config.protocol.threshold)
+    validation = _validation_files(maps.path, category, rule) if rule.images_needed else {}
     cell = Cell(maps.method, maps.category, request.seed)
     store = RunStore(request.results)
     start = time.perf_counter()
@@ -96,11 +98,11 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
         record = _record(maps, request, config, category)
         with store.writing(cell) as folder:
             write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
-            scores = _scores(config, category, validation, test, request.threshold)
+            scores = _scores(config, category, validation, test)
             facts: dict[str, str | int | float] = {
                 "maps_from": str(maps.path),
                 "maps_hash": _hash([*validation, *test]),
-                "threshold_from": "validation" if request.threshold is None else "given",
+                "threshold_from": "validation" if rule.images_needed else "given",
             }
             result = result_of(scores, folder, facts)
             scores.table().to_csv(folder / SCORES, index=False)
@@ -123,10 +125,9 @@ def _scores(
     category: Category,
     validation: dict[Path, ImageFile],
     test: dict[Path, ImageFile],
-    threshold: float | None,
 ) -> Scores:
     """The main line of a run (`measure`), with maps that are read instead of made."""
-    scores = Scores(category, config.protocol, given_threshold=threshold)
+    scores = Scores(category, config.protocol)
     for path, image in validation.items():
         scores.add_validation(image, read_map(path, size_of(image.path)).own_HW)
     scores.start_test()
@@ -140,7 +141,8 @@ def _config(category: str, request: Request) -> DictConfig:
     """Protocol and category as `defectbench run` would have them."""
     if request.threshold is not None and not math.isfinite(request.threshold):
         raise UserError(f"--threshold {request.threshold} is not a number that scores can be compared with.")
-    config = composed([f"category={category}", *request.overrides])
+    given = [] if request.threshold is None else [f"protocol.threshold=given:{request.threshold!r}"]
+    config = composed([f"category={category}", *request.overrides, *given])
     return OmegaConf.masked_copy(config, ["protocol", "category"])
 
 
@@ -163,7 +165,7 @@ def _test_files(folder: Path, category: Category) -> dict[Path, ImageFile]:
     return files
 
 
-def _validation_files(folder: Path, category: Category) -> dict[Path, ImageFile]:
+def _validation_files(folder: Path, category: Category, rule: Rule) -> dict[Path, ImageFile]:
     """The maps of held-out good images."""
     known = {folder / map_path(image): image for image in category.train}
     found = list(_tiffs(folder / VALIDATION))
@@ -177,6 +179,11 @@ def _validation_files(folder: Path, category: Category) -> dict[Path, ImageFile]
             raise UserError(
                 f"{path} is the map of no good training image: {category.root / 'train' / 'good'} has no '{path.stem}'."
             )
+    if len(found) < rule.images_needed:
+        raise UserError(
+            f"{folder / VALIDATION} holds {len(found)} maps, and protocol.threshold={rule} needs {rule.images_needed} held-out "
+            "good images. Write more maps there, or promise less (a larger ALPHA)."
+        )
     return {path: known[path] for path in found}
 
 
@@ -187,7 +194,7 @@ def _tiffs(folder: Path) -> Iterator[Path]:
 def _record(maps: MapFolder, request: Request, config: DictConfig, category: Category) -> Record:
     """The record before anything was measured."""
     settings = OmegaConf.to_container(config, resolve=True)
-    deciding = {**settings, "threshold": request.threshold, "seed": request.seed}  # type: ignore[dict-item]
+    deciding = {**settings, "seed": request.seed}  # type: ignore[dict-item]
     identity = Identity(
         config=deciding,
         train_data="",  # what the other program was fitted to is not known

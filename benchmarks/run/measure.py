@@ -4,9 +4,11 @@ import logging
 import math
 import time
 from dataclasses import replace
+from functools import partial
+from math import ceil
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import hydra.utils
 import pandas as pd
@@ -14,15 +16,20 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.common.errors import UserError
 from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import Category
+from benchmarks.data.split import Fold
 from benchmarks.protocol.area_score import area_in_pixels
-from benchmarks.protocol.decision import classified_correctly, threshold
+from benchmarks.protocol.cross import cross_promise
+from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
+from benchmarks.protocol.thresholds import MAXIMUM, Rule
+from benchmarks.run.committee import Committee
 from benchmarks.run.scores import ScoreMaps, Scores
 from benchmarks.run.trainer import TimeLeft, trainer_for
 from benchmarks.store.record import OWN, OwnScore, Result
@@ -30,6 +37,9 @@ from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import Method
 
 log = logging.getLogger(__name__)
+
+SPLIT, CROSS = HELD_OUT = ("split", "cross")
+"""Values of `protocol.held_out`."""
 
 
 def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
@@ -46,25 +56,30 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
         UserError, MethodError: data or training with which the run cannot go on.
     """
     _start_memory_counters()
-    data = _data(config, category)
-    data.read()
-    pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
-    method = _method(config, data)
-    scores = Scores(category, config.protocol, _maps_folder(config, folder), own_score=method.has_own_score())
-    maps = ScoreMaps()
-    trainer = trainer_for(config, method, folder, [maps, TimeLeft()])
+    fits = _fits(config, category)
+    rule = _rule(config, sum(len(fit.data.validation_files) for fit in fits))
+    model: type[Method] = hydra.utils.get_class(config.method.model._target_)
+    own_score = model.has_own_score()
+    scores, maps = Scores(category, config.protocol, _maps_folder(config, folder), own_score), ScoreMaps()
+    methods: list[Method] = []
+    fit_seconds = 0.0
+    for fit in fits:
+        method = _method(config, fit.data)
+        methods.append(method)
+        trainer = trainer_for(config, method, folder / fit.place, [maps, TimeLeft()])
+        start = time.perf_counter()
+        trainer.fit(method, datamodule=fit.data)
+        fit_seconds += time.perf_counter() - start
+        if config.save_checkpoint:
+            trainer.save_checkpoint(folder / fit.place / "method.ckpt")
+        maps.start(fit.data.validation_files, partial(scores.add_validation, fold=fit.fold))
+        trainer.predict(method, fit.data.val_dataloader(), return_predictions=False)
 
-    start = time.perf_counter()
-    trainer.fit(method, datamodule=data)
-    fit_seconds = time.perf_counter() - start
-    if config.save_checkpoint:
-        trainer.save_checkpoint(folder / "method.ckpt")
-
-    maps.start(data.validation_files, scores.add_validation)
-    trainer.predict(method, data.val_dataloader(), return_predictions=False)
     scores.start_test()
-    maps.start(category.test, scores.add_test)
-    trainer.predict(method, data.test_dataloader(), return_predictions=False)
+    alone = len(methods) == 1
+    maps.start(category.test, scores.add_test if alone else scores.add_test_of_folds)
+    predictor = method if alone else Committee(methods)
+    trainer.predict(predictor, fits[0].data.test_dataloader(), return_predictions=False)
 
     costs: dict[str, Any] = {
         "fit_seconds": fit_seconds,
@@ -72,11 +87,67 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
         "peak_memory_mib": peak_memory_mib(),
         "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
     }
-    facts = method.facts()
+    facts = {**methods[0].facts(), **_promise(config, rule, scores)}
     if "warning" in facts:
         log.warning("%s", facts["warning"])
     result = result_of(scores, folder, facts, trainer.strategy.root_device.type)
     return replace(result, **costs), scores.table()
+
+
+class Fit(NamedTuple):
+    """One fit of the cell: `held_out=split` has one, `cross` one for each fold."""
+
+    fold: int
+    data: DefectData
+    place: str
+    """Below the run's folder, for what the fit leaves."""
+
+
+def _fits(config: DictConfig, category: Category) -> list[Fit]:
+    """The fits, their images read.
+
+    Raises:
+        UserError: `held_out` is neither, images that cannot be used, or too few.
+    """
+    if config.protocol.held_out not in HELD_OUT:
+        raise UserError(f"protocol.held_out={config.protocol.held_out} is neither split nor cross.")
+    folds = [Fold(k, config.protocol.folds) for k in range(config.protocol.folds)]
+    parts = folds if config.protocol.held_out == CROSS else [None]
+    fits = [Fit(f.number if f else 0, _data(config, category, f), f"fold={f.number}" if f else ".") for f in parts]
+    for fit in fits:
+        fit.data.read()
+    return fits
+
+
+def _rule(config: DictConfig, held_out: int) -> Rule:
+    """The threshold's rule, which must work with so many held-out images: said before anything is fitted."""
+    rule = Rule.of(config.protocol.threshold)
+    if held_out < rule.images_needed:
+        share = config.protocol.validation_share
+        raise UserError(
+            f"protocol.threshold={rule} needs {rule.images_needed} held-out good images, and there are {held_out}. With "
+            f"protocol.held_out=cross that takes {rule.images_needed} images in train/good; with held_out=split and "
+            f"validation_share={share:g}, {ceil(rule.images_needed / share)}. Add good images, or promise less (a larger ALPHA)."
+        )
+    return rule
+
+
+def _promise(config: DictConfig, rule: Rule, scores: Scores) -> dict[str, str | int | float]:
+    """What the record says of a threshold that is not the paper's."""
+    crossed = config.protocol.held_out == CROSS
+    if rule == MAXIMUM and not crossed:
+        return {}
+    images = scores.held_out
+    promise = rule.promise(images)
+    if promise is None:
+        return {"threshold_rule": str(rule)}
+    if crossed:
+        promise = cross_promise(promise, images, config.protocol.folds)
+    log.info(
+        "threshold %s from %d held-out images: a false-alarm rate of at most %.3g is promised", rule, images, promise
+    )
+    held_out = {"held_out": f"{CROSS}:{config.protocol.folds}"} if crossed else {}
+    return {"threshold_rule": str(rule), **held_out, "promised_false_alarm_rate": round(promise, 6)}
 
 
 def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float], device: str = "cpu") -> Result:
@@ -90,7 +161,7 @@ def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float],
     table = scores.table()
     test = table[table["split"] == "test"]
     test_scores, defective = test[area_column(area)].to_numpy(), test["defective"].to_numpy()
-    own = _own_score(table, scores.protocol.image_score == OWN)
+    own = _own_score(table, scores)
     good, bad = (
         classified_correctly(test[OWN_SCORE].to_numpy(), defective, own.threshold)
         if own is not None and own.decides
@@ -118,12 +189,13 @@ def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float],
     )
 
 
-def _own_score(table: pd.DataFrame, decides: bool) -> OwnScore | None:
+def _own_score(table: pd.DataFrame, scores: Scores) -> OwnScore | None:
     """What the method's own image score is worth; None if it has none."""
     if OWN_SCORE not in table:
         return None
     test = table[table["split"] == "test"]
-    limit = threshold(table.loc[table["split"] == "validation", OWN_SCORE].to_numpy())
+    limit = scores.rule.threshold(table.loc[table["split"] == "validation", OWN_SCORE].to_numpy())
+    decides = scores.protocol.image_score == OWN
     return OwnScore(limit, image_metrics(test[OWN_SCORE].to_numpy(), test["defective"].to_numpy()), decides)
 
 
@@ -136,7 +208,7 @@ def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | 
     return pixels.metrics(scores.threshold, scores.protocol.aupro_limit)
 
 
-def _data(config: DictConfig, category: Category) -> DefectData:
+def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectData:
     return DefectData(
         category,
         Input(**config.input),
@@ -146,11 +218,13 @@ def _data(config: DictConfig, category: Category) -> DefectData:
         predict_batch_size=config.method.predict_batch_size,
         seed=config.seed,
         cache_dir=Path(config.data.cache_dir) if config.data.cache_dir else None,
+        fold=fold,
     )
 
 
 def _method(config: DictConfig, data: DefectData) -> Method:
-    """The method as configured; only the images tell the number of channels."""
+    """The method as configured, its random numbers started anew; only the images tell the number of channels."""
+    pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
     settled = OmegaConf.merge(config, {"channels": data.decoding.channels})
     method: Method = hydra.utils.instantiate(settled.method.model)
     return method

@@ -21,17 +21,18 @@ from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.map_files import StoredMap, map_path, write_map
 from benchmarks.data.masks import check_masks, read_mask
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
-from benchmarks.protocol.decision import threshold
+from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.pixel_metrics import PixelScores, resize_map
 from benchmarks.protocol.regions import regions_above
+from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.record import MAP_AREA, OWN
 from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import MethodError
 
 log = logging.getLogger(__name__)
 
-Take = Callable[[ImageFile, NDArray[np.float32], float | None], None]
-"""Takes in the map of an image and, where the method has one, its own score of it."""
+Take = Callable[[ImageFile, NDArray[np.float32], Any], None]
+"""Takes in the map of an image and, where the method has one, its own score of it; K of each from the fits of `held_out=cross`."""
 
 
 class Scores:
@@ -40,7 +41,6 @@ class Scores:
     Args:
         protocol: `protocol` of the configuration.
         maps_folder: where maps are written, if they are wanted.
-        given_threshold: decides in place of the validation maps.
         own_score: whether the maps come with image scores of the method's own.
 
     Raises:
@@ -52,7 +52,6 @@ class Scores:
         category: Category,
         protocol: DictConfig,
         maps_folder: Path | None = None,
-        given_threshold: float | None = None,
         own_score: bool = False,
     ) -> None:
         if protocol.image_score not in (MAP_AREA, OWN):
@@ -60,16 +59,25 @@ class Scores:
         if protocol.image_score == OWN and not own_score:
             raise UserError(f"protocol.image_score={OWN}: there is no image score but that of the map, {MAP_AREA}.")
         self.category, self.protocol, self.maps_folder = category, protocol, maps_folder
-        self.areas = _areas(protocol)
-        self.threshold = math.nan if given_threshold is None else given_threshold
+        self.areas, self.rule = _areas(protocol), Rule.of(protocol.threshold)
+        self.threshold = math.nan
         self.map_size = (0, 0)
         self.pixels: PixelScores | None = None
         self.false_alarms: list[int] = []
         self._rows: list[dict[str, Any]] = []
+        self._fold: list[int] = []
+        self._held_out = pd.DataFrame()  # their rows, once the threshold is settled
 
-    def add_validation(self, image: ImageFile, map_HW: NDArray[np.float32], own: float | None = None) -> None:
-        """Score the map of a held-out good image; `own` is the method's own image score, if it has one."""
-        self._add("validation", image, map_HW, own)
+    def add_validation(
+        self, image: ImageFile, map_HW: NDArray[np.float32], own: float | None = None, fold: int = 0
+    ) -> None:
+        """Score the map of a held-out good image; `own` is the method's own image score, if it has one.
+
+        Args:
+            fold: the one that the image is in, and that the method was not fitted to.
+        """
+        self._add("validation", image, map_HW.shape, self._columns(map_HW, own))
+        self._fold.append(fold)
         if self.maps_folder is not None:
             self._write(image, map_HW, resize_map(map_HW, *size_of(image.path)))
 
@@ -79,11 +87,25 @@ class Scores:
         Raises:
             UserError: a mask has another size than its image.
         """
-        if math.isnan(self.threshold):
-            self.threshold = threshold(self.table()[area_column(self.protocol.minimum_area)].to_numpy())
+        self._held_out = self.table()
+        deciding = area_column(self.protocol.minimum_area)
+        self.threshold = self.rule.threshold(self._held_out[deciding].to_numpy() if self._rows else np.empty(0))
         check_masks(self.category.test)
         if self.category.has_masks:
             self.pixels = PixelScores()
+
+    def add_test_of_folds(
+        self, image: ImageFile, maps_KHW: NDArray[np.float32], own_K: list[float] | None = None
+    ) -> None:
+        """Score a test image by the maps of all K fits of `held_out=cross`; its pixels are those of their mean."""
+        owns: list[float | None] = [None] * len(maps_KHW) if own_K is None else [*own_K]
+        each = pd.DataFrame([self._columns(map_HW, own) for map_HW, own in zip(maps_KHW, owns, strict=True)])
+        fold_V = np.array(self._fold)
+        columns = {
+            str(name): float(cross_scores(self._held_out[name].to_numpy(), fold_V, each[name].to_numpy()[:, None])[0])
+            for name in each
+        }
+        self.add_test(image, maps_KHW.mean(axis=0), columns=columns)
 
     def add_test(
         self,
@@ -91,9 +113,10 @@ class Scores:
         map_HW: NDArray[np.float32],
         own: float | None = None,
         at_image_size_HW: NDArray[np.float32] | None = None,
+        columns: dict[str, float] | None = None,
     ) -> None:
         """Score the map of a test image; its pixels are taken at the mask's size, where the image has that size too."""
-        self._add("test", image, map_HW, own)
+        self._add("test", image, map_HW.shape, columns or self._columns(map_HW, own))
         if not image.is_defective:
             area = area_in_pixels(self.protocol.minimum_area, map_HW.size)
             self.false_alarms.append(regions_above(map_HW, self.threshold, area))
@@ -106,20 +129,25 @@ class Scores:
         if self.maps_folder is not None:
             self._write(image, map_HW, at_image_size_HW)
 
+    @property
+    def held_out(self) -> int:
+        """Number of held-out good images."""
+        return len(self._fold)
+
     def table(self) -> pd.DataFrame:
         """One row per image: path, split, defect_type, defective, a score for each area, the map's maximum, any own score."""
         return pd.DataFrame(self._rows)
 
-    def _add(self, split: str, image: ImageFile, map_HW: NDArray[np.float32], own: float | None) -> None:
-        self.map_size = map_HW.shape
-        scores = area_scores(map_HW, [area_in_pixels(share, map_HW.size) for share in self.areas])
+    def _add(self, split: str, image: ImageFile, map_size: tuple[int, ...], columns: dict[str, float]) -> None:
+        self.map_size = (map_size[0], map_size[1])
         row = {"path": image.name, "split": split, "defect_type": image.defect_type, "defective": image.is_defective}
-        self._rows.append(
-            row
-            | {area_column(share): score for share, score in zip(self.areas, scores, strict=True)}
-            | {MAP_MAXIMUM: float(map_HW.max())}
-            | ({} if own is None else {OWN_SCORE: own})
-        )
+        self._rows.append(row | columns)
+
+    def _columns(self, map_HW: NDArray[np.float32], own: float | None) -> dict[str, float]:
+        """All numbers of one map."""
+        scores = area_scores(map_HW, [area_in_pixels(share, map_HW.size) for share in self.areas])
+        found = {area_column(share): float(score) for share, score in zip(self.areas, scores, strict=True)}
+        return found | {MAP_MAXIMUM: float(map_HW.max())} | ({} if own is None else {OWN_SCORE: own})
 
     def _add_pixels(self, pixels: PixelScores, image: ImageFile, map_HW: NDArray[np.float32]) -> None:
         mask_HW = None if image.mask is None else read_mask(image.mask)
@@ -149,20 +177,20 @@ class ScoreMaps(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
     ) -> None:
         self._seconds += _now(trainer)
-        maps_BHW, scores_B = outputs if isinstance(outputs, tuple) else (outputs, None)
+        maps, scores_B = outputs if isinstance(outputs, tuple) else (outputs, None)
         owns = [None] * len(batch) if scores_B is None else scores_B.tolist()
         wanted = (len(batch), *batch.shape[2:])
-        if maps_BHW.shape != wanted or len(owns) != len(batch):
+        if (len(maps), *maps.shape[-2:]) != wanted or len(owns) != len(batch):
             raise MethodError(
-                f"For {len(batch)} images {type(pl_module).__name__} gave maps of shape {tuple(maps_BHW.shape)}, not {wanted}"
+                f"For {len(batch)} images {type(pl_module).__name__} gave maps of shape {tuple(maps.shape)}, not {wanted}"
                 + (f", and {len(owns)} scores." if scores_B is not None else ".")
             )
-        for map_HW, own in zip(maps_BHW.float().cpu().numpy(), owns, strict=True):
+        for map_HW, own in zip(maps.float().cpu().numpy(), owns, strict=True):
             self._count += 1
             self._hand_on(next(self._waiting), map_HW, own)
 
-    def _hand_on(self, image: ImageFile, map_HW: NDArray[np.float32], own: float | None) -> None:
-        if own is not None and not math.isfinite(own):
+    def _hand_on(self, image: ImageFile, map_HW: NDArray[np.float32], own: Any) -> None:
+        if own is not None and not np.isfinite(own).all():
             raise MethodError(f"The method's own score of {image.path} is {own}.")
         try:
             self._take(image, map_HW, own)

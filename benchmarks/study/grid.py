@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
-from benchmarks.protocol.decision import threshold
+from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.record import Record
 from benchmarks.store.runs import SCORES, RunStore
 from benchmarks.store.scores import MAP_MAXIMUM, area_column, area_columns
@@ -101,6 +101,8 @@ def _must_be_of_its_record(grid: Grid) -> None:
     assert result is not None and result.minimum_area is not None
     if _as_written(result.minimum_area) not in grid.areas:
         raise ValueError(f"no column {area_column(result.minimum_area)}, the area that its run.json names")
-    limit = threshold(grid.validation_VA[:, grid.declared])
+    limit = Rule.of_protocol(grid.record.identity["config"].get("protocol", {})).threshold(
+        grid.validation_VA[:, grid.declared]
+    )
     if not np.isclose(limit, result.threshold, rtol=1e-6, atol=0):
         raise ValueError(f"its threshold is {limit:g}, that of its run.json {result.threshold:g}")

@@ -6,14 +6,15 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
 from benchmarks.protocol.area_score import area_scores
-from benchmarks.protocol.decision import Share, classified_correctly, threshold
+from benchmarks.protocol.decision import Share, classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
+from benchmarks.protocol.thresholds import maximum_threshold
 
 
 def test_threshold_is_the_highest_validation_score() -> None:
-    assert threshold(np.array([0.2, 0.7, 0.1])) == 0.7
+    assert maximum_threshold(np.array([0.2, 0.7, 0.1])) == 0.7
     with pytest.raises(ValueError, match="at least one validation image"):
-        threshold(np.array([]))
+        maximum_threshold(np.array([]))
 
 
 def test_threshold_equals_a_sweep_over_the_validation_maps() -> None:
@@ -29,7 +30,7 @@ def test_threshold_equals_a_sweep_over_the_validation_maps() -> None:
         return max(sizes)
 
     swept = next(level for level in np.unique(maps_NHW) if largest_region(level) < area)
-    assert threshold(np.array([area_scores(map_HW, [area])[0] for map_HW in maps_NHW])) == swept
+    assert maximum_threshold(np.array([area_scores(map_HW, [area])[0] for map_HW in maps_NHW])) == swept
 
 
 def test_an_image_is_anomalous_only_above_the_threshold() -> None:

@@ -6,14 +6,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from benchmarks.protocol.decision import threshold
-from benchmarks.protocol.estimators import ESTIMATORS, maximum_of_subsets, quantile_threshold, sigma_threshold
+from benchmarks.protocol.estimators import ESTIMATORS, maximum_of_subsets
+from benchmarks.protocol.thresholds import maximum_threshold, quantile_threshold, sigma_threshold
 
 
 def test_estimators_by_hand() -> None:
     scores = np.array([4.0, 1.0, 2.0, 3.0, 5.0])
     assert quantile_threshold(scores, 0.9) == pytest.approx(4.6)  # 0.6 of the way from the fourth to the fifth of five
-    assert quantile_threshold(scores, 1) == threshold(scores)
+    assert quantile_threshold(scores, 1) == maximum_threshold(scores)
     assert sigma_threshold(scores, 2) == pytest.approx(3 + 2 * 2**0.5)
     assert all(estimator(np.array([2.0])) == 2 for estimator in ESTIMATORS.values())
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.common.errors import UserError
-from benchmarks.protocol.decision import threshold
 from benchmarks.protocol.sample_decision import threshold_at
+from benchmarks.protocol.thresholds import maximum_threshold
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.05, 0.07, 0.29, 0.5, 0.99])
@@ -18,7 +18,7 @@ def test_it_is_the_lowest_score_that_few_enough_exceed(rate: float, count: int) 
 
 def test_rate_0_is_the_rule_for_images() -> None:
     scores = np.array([0.3, 2.0, 1.0])
-    assert threshold_at(scores, 0) == threshold(scores)
+    assert threshold_at(scores, 0) == maximum_threshold(scores)
 
 
 def test_equal_scores_do_not_count_as_above() -> None:

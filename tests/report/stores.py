@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocol.decision import Share, classified_correctly, threshold
+from benchmarks.protocol.decision import Share, classified_correctly
 from benchmarks.protocol.image_metrics import ImageMetrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
+from benchmarks.protocol.thresholds import maximum_threshold
 from benchmarks.store.identity import PROJECT
 from benchmarks.store.record import Cell, Record, Result
 from benchmarks.store.runs import RECORD, SCORES, RunStore
@@ -140,7 +141,7 @@ def _result(
     grid_NA = _grid(cell, validation, good, bad, wanted)
     deciding = grid_NA[:, DECIDING]
     defective = np.arange(good + bad) >= good
-    limit = threshold(deciding[:validation])
+    limit = maximum_threshold(deciding[:validation])
     shares = classified_correctly(deciding[validation:], defective, limit)
     maximum = grid_NA.max(axis=1) * 1.1
     overlap, auroc = (

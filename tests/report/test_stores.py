@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.protocol.decision import classified_correctly, threshold
+from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
+from benchmarks.protocol.thresholds import maximum_threshold
 from benchmarks.store.runs import RunStore
 from tests.report.stores import FAILED, MISSING, write_store
 
@@ -24,7 +25,7 @@ def test_records_fit_their_scores_and_nothing_hangs_on_the_clock(tmp_path: Path)
         again = tmp_path / "b" / folder.relative_to(tmp_path / "a")
         assert all((again / file.name).read_bytes() == file.read_bytes() for file in folder.glob("*.*"))
         parts = dict(list(pd.read_csv(folder / "scores.csv").groupby("split")))
-        test, limit = parts["test"], threshold(parts["validation"]["score_0.001"].to_numpy())
+        test, limit = parts["test"], maximum_threshold(parts["validation"]["score_0.001"].to_numpy())
         scores, defective = test["score_0.001"].to_numpy(), test["defective"].to_numpy()
         assert limit == pytest.approx(record.result.threshold)
         assert classified_correctly(scores, defective, limit) == (record.result.good, record.result.defective)

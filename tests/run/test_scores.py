@@ -21,7 +21,7 @@ from methods.contract import MethodError
 from tests.conftest import save
 
 PROTOCOL = OmegaConf.create(  # the area: 6 of 24 x 24 pixels
-    {"minimum_area": 0.01, "area_grid": [0.001], "image_score": "map_area", "aupro_limit": 0.3}
+    {"minimum_area": 0.01, "area_grid": [0.001], "image_score": "map_area", "aupro_limit": 0.3, "threshold": "maximum"}
 )
 IMAGES = torch.zeros(2, 3, 24, 24)
 TRAINER = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))

@@ -1,0 +1,91 @@
+"""`protocol.threshold` and `protocol.held_out` from the command line to the record."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from benchmarks.cli import main
+from benchmarks.protocol.area_score import area_scores
+from benchmarks.protocol.cross import cross_scores
+from benchmarks.protocol.thresholds import conformal_threshold
+from benchmarks.run.scores import Scores
+from tests.conftest import compose
+
+FAST = ["method=variation_model", "data=folder", "category=parts", "budget=smoke", "trainer=cpu", "progress=false"]
+STILL = ["category.alignment.max_shift=0", "category.alignment.max_angle_deg=0"]
+
+
+def run(root: Path, *overrides: str) -> Result:
+    places = [f"data.root={root}", f"results.dir={root.parent / 'results'}", "data.cache_dir=null"]
+    return CliRunner().invoke(main, ["run", *FAST, *STILL, *places, *overrides])
+
+
+def found(root: Path) -> tuple[dict, pd.DataFrame]:
+    folder = root.parent / "results" / "runs" / "variation_model" / "parts" / "seed=0"
+    return json.loads((folder / "run.json").read_text())["result"], pd.read_csv(folder / "scores.csv")
+
+
+def test_cross_holds_every_good_image_out_once(tree: Callable[..., Path]) -> None:
+    root = tree(train=13, px=96)
+    ended = run(root, "protocol.held_out=cross", "protocol.folds=4", "protocol.threshold=conformal:0.2")
+    assert ended.exit_code == 0, ended.output
+    result, scores = found(root)
+    held_out = scores[scores["split"] == "validation"]
+    assert result["validation_images"] == 13 and held_out["path"].is_unique
+    assert result["threshold"] == conformal_threshold(held_out["score_0.001"].to_numpy(), 0.2)
+    assert result["facts"]["threshold_rule"] == "conformal:0.2" and result["facts"]["held_out"] == "cross:4"
+    assert 0.4 < result["facts"]["promised_false_alarm_rate"] < 0.4 + 1 / 5
+    found_by_scores = (scores[scores["split"] == "test"]["score_0.001"] > result["threshold"]).to_numpy()
+    assert result["good"]["correct"] == (~found_by_scores[:3]).sum()
+
+
+def test_a_test_image_is_ranked_by_the_maps_of_all_fits(tree: Callable[..., Path]) -> None:
+    from benchmarks.data.index import read_category
+
+    category = read_category(tree(), "parts")
+    scores = Scores(
+        category, compose("data=folder", "data.root=.", "category=parts", "protocol.minimum_area=0.01").protocol
+    )
+    rng = np.random.default_rng(0)
+    for index, image in enumerate(category.train):
+        scores.add_validation(image, rng.random((24, 24), np.float32), fold=index % 3)
+    scores.start_test()
+    maps_KHW = rng.random((3, 24, 24)).astype(np.float32)
+    scores.add_test_of_folds(category.test[0], maps_KHW)
+    table = scores.table()
+    held_out_V = table["score_0.01"].to_numpy()[:10]
+    each_K = np.array([area_scores(map_HW, [6])[0] for map_HW in maps_KHW])
+    assert table["score_0.01"].iloc[-1] == cross_scores(held_out_V, np.arange(10) % 3, each_K[:, None])[0]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["protocol.threshold=conformal:0.05"], "needs 19 held-out good images, and there are 1."),
+        (["protocol.threshold=conformal:0.05"], "with held_out=split and validation_share=0.1, 190."),
+        (
+            ["protocol.threshold=conformal:0.05", "protocol.held_out=cross"],
+            "needs 19 held-out good images, and there are 10.",
+        ),
+        (["protocol.threshold=highest"], "protocol.threshold=highest is not a threshold rule"),
+        (["protocol.held_out=both"], "protocol.held_out=both is neither split nor cross"),
+        (["protocol.held_out=cross", "protocol.folds=11"], "set protocol.folds to a number from 2 to 10"),
+    ],
+)
+def test_what_cannot_be_promised_is_refused_before_fitting(
+    tree: Callable[..., Path], overrides: list[str], message: str
+) -> None:
+    ended = run(tree(px=96), *overrides)
+    assert ended.exit_code == 1 and message in " ".join(ended.output.split())
+
+
+def test_a_given_threshold_decides(tree: Callable[..., Path]) -> None:
+    root = tree(px=96)
+    assert run(root, "protocol.threshold=given:1e9").exit_code == 0
+    result, _ = found(root)
+    assert result["threshold"] == 1e9 and result["good"]["correct"] == 3 and result["defective"]["correct"] == 0

@@ -1,0 +1,39 @@
+"""All threshold rules on stored scores, against counting."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from click.testing import CliRunner
+
+from benchmarks.cli import main
+from benchmarks.store.identity import PROJECT
+from benchmarks.study.thresholds import build
+
+BOTTLE = PROJECT / "results" / "published" / "bottle"
+
+
+def test_rates_are_counts_of_the_stored_scores(tmp_path: Path) -> None:
+    built = build(BOTTLE, tmp_path)
+    row = built.runs[(built.runs["method"] == "variation_model") & (built.runs["seed"] == 1)].set_index("rule")
+    scores = pd.read_csv(next(BOTTLE.glob("runs/variation_model/bottle/seed=1/scores.csv")))
+    held_out = np.sort(scores[scores["split"] == "validation"]["score_0.001"])
+    test = scores[scores["split"] == "test"]
+    good = test[~test["defective"]]["score_0.001"]
+    assert len(held_out) == 21
+    for rule, rank in (("maximum", 21), ("conformal:0.05", 21), ("conformal:0.1", 20), ("conformal:0.2", 18)):
+        assert row.loc[rule, "false_alarms"] == (good > held_out[rank - 1]).sum(), rule
+        assert row.loc[rule, "good_total"] == len(good)
+    assert row.loc["conformal:0.02", "needed"] == 49 and pd.isna(row.loc["conformal:0.02", "threshold"])
+    rules = built.rules.set_index("rule")
+    runs = built.runs[built.runs["rule"] == "maximum"]
+    assert rules.loc["maximum", "false_alarms"] == runs["false_alarms"].mean()
+    assert rules.loc["conformal:0.01", "runs"] == 0
+
+
+def test_the_command_says_what_cannot_be_promised(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(main, ["study", "thresholds", "--results", str(BOTTLE), "--out", str(tmp_path)])
+    assert ended.exit_code == 0 and "needs 49 held-out images" in ended.output
+    assert "needs 99 held-out images" in (tmp_path / "thresholds.md").read_text(encoding="utf-8")
+    empty = CliRunner().invoke(main, ["study", "thresholds", "--results", str(tmp_path)])
+    assert empty.exit_code == 1 and "No finished run" in empty.output
