@@ -2,4 +2,5 @@
 
 from benchmarks.cli import main
 
-main(prog_name="defectbench")
+if __name__ == "__main__":  # workers of a sweep import this module under another name
+    main(prog_name="defectbench")

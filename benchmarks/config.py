@@ -6,11 +6,13 @@ One way for a run, a sweep, an estimate and a look at old runs. Needs no torch.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hydra
+import hydra.utils
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.project import project_file
@@ -70,6 +72,21 @@ def chosen(overrides: Iterable[str], group: str) -> set[str]:
         if override.key_or_group == group:
             names |= set(override.sweep_string_iterator()) if override.is_sweep_override() else {str(override.value())}
     return names
+
+
+def instantiated(node: DictConfig, **arguments: Any) -> Any:
+    """What the `_target_` of a node makes.
+
+    Raises:
+        Exception: whatever the making raises, as it was raised.
+    """
+    try:
+        return hydra.utils.instantiate(node, **arguments)
+    except InstantiationException as error:
+        cause: BaseException = error
+        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise cause from None
 
 
 # -- what can be chosen -----------------------------------------------------------------------------------------------------------

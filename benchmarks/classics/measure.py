@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-import hydra.utils
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader
 from benchmarks.common.errors import UserError
 from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
+from benchmarks.config import instantiated
 from benchmarks.data.index import GOOD
 from benchmarks.data.samples import SampleData, Samples
 from benchmarks.protocol.decision import classified_correctly
@@ -54,7 +54,7 @@ class SampleBenchmark:
     def read(self, config: DictConfig) -> Samples:
         if "samples" not in config.data:
             raise UserError(f"The dataset {config.data.name} holds images of products: leave benchmark=... out for it.")
-        samples: Samples = hydra.utils.instantiate(config.data.samples)
+        samples: Samples = instantiated(config.data.samples)
         return samples
 
     def files(self, config: DictConfig, category: Samples) -> list[Path]:
@@ -133,7 +133,7 @@ def _data(config: DictConfig, samples: Samples) -> SampleData:
 def _method(config: DictConfig, data: SampleData) -> SampleMethod:
     """The method as configured; only the data tell the number of columns."""
     settled = OmegaConf.merge(config, {"columns": data.shape[-1]})
-    method: SampleMethod = hydra.utils.instantiate(settled.method.model)
+    method: SampleMethod = instantiated(settled.method.model)
     return method
 
 

@@ -1,6 +1,5 @@
 """The command line. Thin: each command imports what it needs when it is called, so that `--help` is immediate."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -79,14 +78,15 @@ def run(overrides: tuple[str, ...]) -> None:
         if not _says_what_to_run(overrides):
             raise UserError(f"Which method? Add method=NAME. Known: {', '.join(config.method_names())}.")
         from benchmarks.cli import application
+        from benchmarks.common.logs import configure_logging
+        from benchmarks.sweep import sweeper
 
-        sys.argv = ["defectbench run", *overrides]
         with hydra_raises():
             config.register_resolvers()
             config.register_own_categories(overrides)
-            application.register_sweeper()
-            application.configure_logging()
-            application.main()
+            sweeper.register()
+            configure_logging()
+            application.run(overrides)
 
 
 @main.command()

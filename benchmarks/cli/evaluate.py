@@ -43,12 +43,12 @@ def evaluate(
     category.kind=texture.
     """
     with user_errors():
-        from benchmarks.cli import application
+        from benchmarks.common.logs import configure_logging
         from benchmarks.report.terminal import run_in_words
         from benchmarks.run.evaluate import Request, find_maps
         from benchmarks.run.evaluate import evaluate as evaluate_category
 
-        application.configure_logging()
+        configure_logging()
         request = Request(root, dataset, results, seed, threshold, overrides)
         with hydra_raises():
             for folder in find_maps(maps, method):

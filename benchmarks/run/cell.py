@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -20,10 +19,12 @@ from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.common.project import revision
-from benchmarks.config import applies, composed
+from benchmarks.config import applies, composed, instantiated
 from benchmarks.data.fingerprint import hash_of
 from benchmarks.run.benchmark import Benchmark
-from benchmarks.run.threads import limit_threads, threads_of
+from benchmarks.run.isolation import isolated
+from benchmarks.run.settings import check
+from benchmarks.run.threads import limited_threads, threads_of
 from benchmarks.store.identity import Identity, code_fingerprint
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.record import Cell, Record
@@ -44,15 +45,18 @@ def run(config: DictConfig) -> Record:
         UserError: the method does not take this kind of category; the data or the configuration cannot be used; or the run failed,
             and its folder then holds a record that says so.
     """
-    if not isinstance(config.seed, int):
-        raise UserError(f"seed={config.seed} is not a whole number.")
+    check(config)
     cell = Cell(config.method.name, config.category.name, config.seed)
     if not applies(config.method, config.category.kind):
         raise UserError(
             f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
         )
-    limit_threads(threads_of(config))
-    benchmark: Benchmark = hydra.utils.instantiate(config.benchmark)
+    with isolated(), limited_threads(threads_of(config)):
+        return _run(config, cell)
+
+
+def _run(config: DictConfig, cell: Cell) -> Record:
+    benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
     wanted = _identity(config, benchmark, category)
     store = RunStore(Path(config.results.dir))
@@ -76,7 +80,7 @@ def changes_since(record: Record) -> list[str]:
         UserError, HydraException: what it was asked for cannot be asked for any more.
     """
     config = composed(record.overrides)
-    benchmark: Benchmark = hydra.utils.instantiate(config.benchmark)
+    benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
     return _changes(record, _identity(config, benchmark, category), config, benchmark, category)
 

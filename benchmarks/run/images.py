@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import hydra.utils
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
+from benchmarks.config import instantiated
 from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile, read_category
@@ -46,7 +46,7 @@ def _data_root(config: DictConfig) -> Path:
     root = Path(config.data.root)
     if "spec" not in config.data:
         return root
-    spec: SyntheticSpec = hydra.utils.instantiate(config.data.spec)
+    spec: SyntheticSpec = instantiated(config.data.spec)
     if config.category.name in CATEGORIES:
         write_category(spec, config.category.name, root / spec.key())
     return root / spec.key()

@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import hydra.utils
 import pandas as pd
 import pytorch_lightning as pl
 import torch
@@ -19,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.common.errors import UserError
 from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
+from benchmarks.config import instantiated
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import Category
@@ -226,7 +226,7 @@ def _method(config: DictConfig, data: DefectData) -> Method:
     """The method as configured, its random numbers started anew; only the images tell the number of channels."""
     pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
     settled = OmegaConf.merge(config, {"channels": data.decoding.channels})
-    method: Method = hydra.utils.instantiate(settled.method.model)
+    method: Method = instantiated(settled.method.model)
     return method
 
 

@@ -1,6 +1,8 @@
 """CPU threads of a cell: cells that run side by side share the cores."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -9,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 def threads_of(config: DictConfig) -> int | None:
     """What `threads` says; else the launcher's share for each cell; None where a cell has the machine to itself."""
     if config.threads is not None:
-        return max(1, int(config.threads))
+        return int(config.threads)
     return share_of(HydraConfig.get().launcher, available_cores()) if HydraConfig.initialized() else None
 
 
@@ -28,14 +30,22 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def limit_threads(threads: int | None) -> None:
-    """Let torch, numba and the BLAS and OpenMP libraries of this process use so many threads; None changes nothing."""
+@contextmanager
+def limited_threads(threads: int | None) -> Iterator[None]:
+    """In a block, let torch, numba and the BLAS and OpenMP libraries of this process use so many threads; None changes nothing."""
     if threads is None:
+        yield
         return
     import numba
     import torch
     from threadpoolctl import threadpool_limits
 
+    of_torch, of_numba = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    threadpool_limits(threads)
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        torch.set_num_threads(of_torch)
+        numba.set_num_threads(of_numba)

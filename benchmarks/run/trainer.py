@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.common.logs import quieten_lightning
+from benchmarks.config import instantiated
 from methods.contract import FittedMethod, Method
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,10 @@ def trainer_for(config: DictConfig, method: Method, folder: Path, callbacks: Seq
 
     A method that is fitted in closed form says itself how often it sees the images, and validates once, when it is fitted.
     """
+    quieten_lightning()
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant, on a GPU too; `trainer.precision` says what else
     settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
-    logger = hydra.utils.instantiate(config.logger, save_dir=str(folder / "logs")) if config.logger else False
+    logger = instantiated(config.logger, save_dir=str(folder / "logs")) if config.logger else False
     passes = method.passes if isinstance(method, FittedMethod) else None
     return pl.Trainer(
         **settings,

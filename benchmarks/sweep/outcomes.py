@@ -1,71 +1,57 @@
-"""The jobs of a sweep: what each asked for, and how it ended. They tell it through files, so that it reaches across processes
-and machines, and no job that dies takes the others' results with it."""
+"""How the jobs of a sweep ended. They tell it through files, so that it reaches across processes and machines, and no job that dies
+takes the others' results with it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from rich.table import Table
+from typing import Literal
 
 from benchmarks.common.files import write_text
 
-if TYPE_CHECKING:
-    from benchmarks.sweep.plan import PlannedCell
+Status = Literal["finished", "failed", "busy", "lost"]
 
-Status = Literal["finished", "failed", "busy", "died"]
-
-DIED = "the process died: killed, or out of memory"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One cell to run."""
-
-    wanted: "PlannedCell"
-    overrides: tuple[str, ...]
-    expected_seconds: float | None
-    """None where no such cell was ever measured."""
+FAILED: Collection[Status] = ("failed", "lost")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: "busy" if another process was running its cell, "died" if its own did."""
+    """How a job ended: "busy" if another process was running its cell, "lost" if its process could not even tell."""
 
     status: Status
     words: str
     seconds: float
 
 
+BEGUN = "begun.txt"
 OUTCOME = "outcome.json"
 
 
+def report_begin(folder: Path, number: int, cell: str) -> None:
+    """Say that job `number` of the sweep with this folder has begun."""
+    write_text(folder / str(number) / BEGUN, cell)
+
+
 def report_end(folder: Path, number: int, outcome: Outcome) -> None:
-    """Say how job `number` of the sweep with this folder ended. That it has begun shows in its own folder being there."""
+    """Say how it ended."""
     write_text(folder / str(number) / OUTCOME, json.dumps(asdict(outcome)))
 
 
-def started(folder: Path) -> set[int]:
-    """Numbers of the jobs that have begun."""
-    return {int(path.name) for path in folder.iterdir() if path.is_dir() and path.name.isdigit()}
+def begun(folder: Path) -> dict[int, str]:
+    """The cells of the jobs that have begun, by their numbers."""
+    return {int(path.parent.name): path.read_text(encoding="utf-8") for path in folder.glob(f"[0-9]*/{BEGUN}")}
 
 
-def outcomes(folder: Path) -> dict[int, Outcome]:
-    """How the jobs that have ended did, by their numbers."""
-    ended = folder.glob(f"*/{OUTCOME}")
-    return {int(path.parent.name): Outcome(**json.loads(path.read_text(encoding="utf-8"))) for path in ended}
+class Outcomes:
+    """How the jobs that have ended did, by their numbers. Each file is read once."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[int, Outcome] = {}
 
-def failures_table(jobs: Sequence[Job], ended: dict[int, Outcome]) -> Table:
-    """One row for each job that failed or died, with the folder that says more."""
-    shown = Table(title="Failed", title_justify="left")
-    for name in ("cell", "why", "more in"):
-        shown.add_column(name, overflow="fold")
-    for number, outcome in sorted(ended.items()):
-        if outcome.status in {"failed", "died"}:
-            wanted = jobs[number].wanted
-            place = wanted.results / "runs" / wanted.cell.method / wanted.cell.category / f"seed={wanted.cell.seed}"
-            reason = outcome.words.splitlines()[0] if outcome.words else ""
-            shown.add_row(str(wanted.cell), reason, str(place) if outcome.status == "failed" else "-")
-    return shown
+    def now(self) -> dict[int, Outcome]:
+        for path in self.folder.glob(f"[0-9]*/{OUTCOME}"):
+            number = int(path.parent.name)
+            if number not in self._known:
+                self._known[number] = Outcome(**json.loads(path.read_text(encoding="utf-8")))
+        return dict(self._known)

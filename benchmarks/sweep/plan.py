@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
@@ -90,18 +93,33 @@ def planned_cells(overrides: Sequence[str]) -> tuple[list[PlannedCell], int]:
     return cells, left_out
 
 
-def _jobs(overrides: Sequence[str]) -> list[list[str]]:
+def _jobs(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     """The overrides of each job; what an experiment sweeps over is overruled by what the command line says."""
     from hydra import compose
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parser = OverridesParser.create()
     given = parser.parse_overrides(list(overrides))
     fixed = [override.input_line for override in given if not override.is_sweep_override()]
     params = compose("config", [line for line in fixed if line], return_hydra_config=True).hydra.sweeper.params or {}
     swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
-    return BasicSweeper.split_arguments([*swept, *given], None)[0]
+    return expanded([*swept, *given])
+
+
+def expanded(overrides: Iterable[Override]) -> list[tuple[str, ...]]:
+    """The overrides of each job, all combinations of what is swept over. The last word on a key counts.
+
+    Raises:
+        UserError: a sweep over an interval.
+    """
+    values: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            raise UserError(f"{override.input_line}: sweep over a list, such as {key}=1,2,3, or range(1,4).")
+        swept = override.is_sweep_override()
+        texts = override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
+        values[key] = [f"{key}={text}" for text in texts]
+    return list(product(*values.values()))
 
 
 def planned_cell(config: DictConfig, seed: int) -> PlannedCell:

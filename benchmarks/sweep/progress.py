@@ -5,14 +5,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from benchmarks.sweep.outcomes import Job, Outcome, outcomes, started
+from benchmarks.sweep.outcomes import FAILED, Outcome, Outcomes, begun
+
+if TYPE_CHECKING:
+    from benchmarks.sweep.sweeper import Wanted
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +42,18 @@ class SweepProgress:
         return ", ".join(parts)
 
 
-def sweep_progress(jobs: Sequence[Job], begun: set[int], ended: Mapping[int, Outcome], parallel: int) -> SweepProgress:
+def sweep_progress(
+    jobs: "Sequence[Wanted]", started: set[int], ended: Mapping[int, Outcome], parallel: int
+) -> SweepProgress:
     """How a sweep stands.
 
     Args:
-        begun, ended: numbers of jobs.
+        started, ended: numbers of jobs.
         parallel: the largest number of jobs that were seen running at once.
     """
     left = [job for number, job in enumerate(jobs) if number not in ended]
-    running = len(begun - set(ended))
-    failed = sum(outcome.status in {"failed", "died"} for outcome in ended.values())
+    running = len(started - set(ended))
+    failed = sum(outcome.status in FAILED for outcome in ended.values())
     seconds = _seconds_of(left, jobs, ended)
     return SweepProgress(
         done=len(ended),
@@ -59,7 +64,7 @@ def sweep_progress(jobs: Sequence[Job], begun: set[int], ended: Mapping[int, Out
     )
 
 
-def _seconds_of(left: Sequence[Job], jobs: Sequence[Job], ended: Mapping[int, Outcome]) -> float | None:
+def _seconds_of(left: "Sequence[Wanted]", jobs: "Sequence[Wanted]", ended: Mapping[int, Outcome]) -> float | None:
     """Expected times of the jobs that are left, scaled by how those that have ended did; else the mean of those."""
     took = [(jobs[number].expected_seconds, outcome.seconds) for number, outcome in ended.items()]
     known = [(expected, seconds) for expected, seconds in took if expected]
@@ -78,12 +83,13 @@ class ProgressDisplay:
     """Shows the standing of a sweep: on a terminal one line that changes, in a pipe or file a line for each job that ends.
 
     Args:
-        folder: where the jobs report.
+        ended: the jobs that have told how they ended.
         alone: the jobs run in this process and show their own lines and bars, which a changing line would tear apart.
     """
 
-    def __init__(self, jobs: Sequence[Job], folder: Path, alone: bool) -> None:
-        self.jobs, self.folder, self.alone = jobs, folder, alone
+    def __init__(self, jobs: "Sequence[Wanted]", ended: Outcomes, alone: bool) -> None:
+        self.jobs, self.folder, self.alone = jobs, ended.folder, alone
+        self._ended = Outcomes(ended.folder)  # of its own: this runs in another thread
         self._told: set[int] = set()
         self._parallel = 1
         self._over = threading.Event()
@@ -114,10 +120,10 @@ class ProgressDisplay:
         over = False
         while not over:
             over = self._over.wait(POLL_SECONDS)
-            begun, ended = started(self.folder), outcomes(self.folder)
-            self._parallel = max(self._parallel, len(begun - set(ended)))
+            started, ended = set(begun(self.folder)), self._ended.now()
+            self._parallel = max(self._parallel, len(started - set(ended)))
             news = sorted(set(ended) - self._told)
             self._told |= set(ended)
             for number in [] if self.alone else news:
                 tell(ended[number].words)
-            show(str(sweep_progress(self.jobs, begun, ended, self._parallel)), bool(news))
+            show(str(sweep_progress(self.jobs, started, ended, self._parallel)), bool(news))

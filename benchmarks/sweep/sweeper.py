@@ -1,54 +1,86 @@
 """Hydra's sweeper for cells: leaves out what does not apply, skips what is finished, and hands the rest, longest first, to the
-launcher (one process, joblib, Ray, SLURM). Which job runs when and on which device is the launcher's affair."""
+launcher (`benchmarks.sweep.launchers`). Which job runs when and on which device is the launcher's affair."""
 
 import logging
 import shutil
 import tempfile
 from collections.abc import Collection, Sequence
+from contextlib import closing
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import JobReturn
-from omegaconf import DictConfig, OmegaConf
+from hydra.plugins.plugin import Plugin
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from benchmarks.common.errors import UserError
 from benchmarks.config import belongs, chosen
 from benchmarks.report.terminal import console
+from benchmarks.run.settings import check, check_files
 from benchmarks.store.lookup import Lookup
 from benchmarks.sweep.costs import COLUMNS, cost_of, measured
-from benchmarks.sweep.outcomes import DIED, Job, Outcome, failures_table, outcomes, report_end, started
-from benchmarks.sweep.plan import PlannedCell, planned_cell
+from benchmarks.sweep.deaths import LIMIT, Deaths, held
+from benchmarks.sweep.failures import failures_table
+from benchmarks.sweep.job import Job
+from benchmarks.sweep.launchers import LAUNCHERS, CellLauncher, Lost
+from benchmarks.sweep.outcomes import FAILED, Outcome, Outcomes, report_end
+from benchmarks.sweep.plan import PlannedCell, expanded, planned_cell
 from benchmarks.sweep.progress import ProgressDisplay
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """A cell that is to be run."""
+
+    planned: PlannedCell
+    overrides: tuple[str, ...]
+    expected_seconds: float | None
+    """None where no such cell was ever measured."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a sweep has to do."""
 
-    jobs: list[Job]
-    """Longest first; those of unknown length before all others."""
+    wanted: list[Wanted]
+    """Longest first; those of unknown length before all others, those that took a sweep with them after all others."""
     finished: int
     left_out: int
     """Cells to which their method does not apply, or for which the paper does not run it."""
 
     def __str__(self) -> str:
-        return f"{len(self.jobs)} cells to run, {self.finished} finished already, {self.left_out} do not apply"
+        return f"{len(self.wanted)} cells to run, {self.finished} finished already, {self.left_out} do not apply"
 
 
-class CellSweeper(BasicSweeper):
-    """Expands lists as Hydra's basic sweeper does; see this module for what it does with the jobs."""
+class CellSweeper(Sweeper):
+    """See this module."""
 
-    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None = None) -> None:
-        super().__init__(max_batch_size, params)
+    def __init__(self, params: dict[str, Any] | None = None, max_batch_size: None = None) -> None:
+        self.params = params or {}
         self._configs: dict[tuple[str, ...], DictConfig] = {}
+        self._checked: set[int] = set()
+
+    def setup(self, *, hydra_context: HydraContext, task_function: Any, config: DictConfig) -> None:
+        from hydra.core.plugins import Plugins
+
+        self._config, self._loader = config, hydra_context.config_loader
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        if not isinstance(launcher, CellLauncher):
+            raise UserError(
+                "This launcher is Hydra's own. Ours: hydra/launcher=one_process, cpu_pool, ray_gpus, ray_cluster, slurm."
+            )
+        self._launcher = launcher
 
     def sweep(self, arguments: list[str]) -> list[Outcome]:
         """Run the sweep to its end, whatever fails in it.
@@ -57,101 +89,139 @@ class CellSweeper(BasicSweeper):
             HydraException: an override that cannot be understood or an option that does not exist; nothing is run then.
             UserError: some cells failed. All others are finished.
         """
-        plan = self._plan(self._expanded(arguments), chosen(arguments, "category"))
+        sweeps = Path(self._config.hydra.sweep.dir)
+        deaths = Deaths(sweeps)
+        deaths.collect()
+        plan = self._plan(self._expanded(arguments), chosen(arguments, "category"), deaths)
         log.info("sweep: %s", plan)
-        if not plan.jobs:
+        if not plan.wanted:
             return []
-        assert self.config is not None
-        places = Path(self.config.hydra.sweep.dir)
-        places.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=places, prefix="sweep-"))
-        OmegaConf.save(self.config, folder / "multirun.yaml")
-        with ProgressDisplay(plan.jobs, folder, alone=isinstance(self.launcher, BasicLauncher)):
-            self._launch(plan.jobs, folder)
-        return self._end(plan.jobs, folder)
+        sweeps.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mktemp(dir=sweeps, prefix="sweep-")).absolute()  # `held` makes it
+        with held(folder):
+            return self._run(plan.wanted, folder, deaths)
 
-    def _expanded(self, arguments: list[str]) -> list[list[str]]:
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        return self.split_arguments(parser.parse_overrides([*self._parse_config(), *arguments]), None)[0]
+    def _expanded(self, arguments: list[str]) -> list[tuple[str, ...]]:
+        parser = OverridesParser.create(config_loader=self._loader)
+        swept = [f"{key}={value}" for key, value in self.params.items()]
+        return expanded(parser.parse_overrides([*swept, *arguments]))
 
-    def _plan(self, requests: Sequence[Sequence[str]], named: Collection[str]) -> Plan:
+    def _plan(self, requests: Sequence[Sequence[str]], named: Collection[str], deaths: Deaths) -> Plan:
         answered, waiting, left_out = 0, [], 0
         stores = cache(Lookup)
         for overrides in requests:
             if stores(self._results(overrides)).answer(overrides) is not None and not self._forced(overrides):
                 answered += 1
-            elif (wanted := self._wanted(overrides, named)) is None:
+            elif (planned := self._planned(overrides, named)) is None:
                 left_out += 1
             else:
-                waiting.append((wanted, tuple(overrides)))
-        return Plan(_longest_first(waiting), answered, left_out)
+                waiting.append((planned, tuple(overrides)))
+        return Plan(_in_order(waiting, deaths), answered, left_out)
 
     def _results(self, overrides: Sequence[str]) -> Path:
         """Where a job's results go: of all settings the only one that is needed before they are composed."""
-        assert self.config is not None
         said = [text.partition("=")[2].strip("'\"") for text in overrides if text.startswith("results.dir=")]
-        return Path(said[-1] if said else self.config.results.dir)
+        return Path(said[-1] if said else self._config.results.dir)
 
     def _forced(self, overrides: Sequence[str]) -> bool:
         return any(text.lower() == "force=true" for text in overrides)
 
-    def _wanted(self, overrides: Sequence[str], named: Collection[str]) -> PlannedCell | None:
-        """The cell of a job; None if it does not belong to the sweep. Composed once for all seeds."""
-        config = self._composed(tuple(text for text in overrides if not text.startswith("seed=")))
-        seeds = [text.partition("=")[2] for text in overrides if text.startswith("seed=")]
-        seed = seeds[-1] if seeds else str(config.seed)
-        if not seed.lstrip("-").isdigit():
-            raise UserError(f"seed={seed} is not a whole number.")
-        here = belongs(config.method, config.category.name, config.category.kind, named)
-        return planned_cell(config, int(seed)) if here else None
+    def _planned(self, overrides: Sequence[str], named: Collection[str]) -> PlannedCell | None:
+        """The cell of a job; None if it does not belong to the sweep."""
+        config = self._composed(overrides)
+        if not belongs(config.method, config.category.name, config.category.kind, named):
+            return None
+        seed = _seed(overrides, config)
+        if id(config) not in self._checked:
+            check(config)
+            check_files(config)
+            self._checked.add(id(config))
+        return planned_cell(config, seed)
 
-    def _composed(self, overrides: tuple[str, ...]) -> DictConfig:
-        assert self.hydra_context is not None and self.config is not None
-        if overrides not in self._configs:
-            self._configs[overrides] = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        return self._configs[overrides]
+    def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        """Composed once for all seeds."""
+        rest = tuple(text for text in overrides if not text.startswith("seed="))
+        if rest not in self._configs:
+            self._configs[rest] = self._loader.load_sweep_config(self._config, list(rest))
+        return self._configs[rest]
 
-    def _launch(self, jobs: Sequence[Job], folder: Path) -> None:
-        """Hand the jobs to the launcher; again those that had not begun when a worker died and took the launcher with it."""
-        assert self.launcher is not None
-        while waiting := [number for number in range(len(jobs)) if number not in outcomes(folder)]:
-            try:
-                returned = self.launcher.launch([_overrides(jobs[n], folder, n) for n in waiting], initial_job_idx=0)
-                for number, job in zip(waiting, returned, strict=True):
-                    if number not in outcomes(folder):  # it could not even report
-                        words = f"{jobs[number].wanted.cell} failed: {_reason(job)}"
-                        report_end(folder, number, Outcome("failed", words, 0.0))
-            except Exception as error:  # each launcher has its own for a worker that is gone
-                log.warning("sweep: a worker was lost (%s)", error)
-                if not started(folder) - set(outcomes(folder)):
-                    raise
-            for number in started(folder) - set(outcomes(folder)):
-                report_end(folder, number, Outcome("died", f"{jobs[number].wanted.cell} failed: {DIED}", 0.0))
+    def _run(self, wanted: Sequence[Wanted], folder: Path, deaths: Deaths) -> list[Outcome]:
+        OmegaConf.save(self._config, folder / "multirun.yaml")
+        jobs = [self._job(number, one, folder) for number, one in enumerate(wanted)]
+        for number, one in enumerate(wanted):
+            if deaths.of.get(str(one.planned.cell), 0) >= LIMIT:
+                report_end(folder, number, Outcome("failed", _too_often(one), 0.0))
+        ended = Outcomes(folder)
+        with ProgressDisplay(wanted, ended, alone=not self._launcher.side_by_side):
+            waiting = [job for job in jobs if job.number not in ended.now()]
+            self._launch(self._launch(waiting, ended, again=True), ended, again=False)
+        for one in wanted:
+            deaths.forget(str(one.planned.cell))
+        return _end(wanted, ended.now())
 
-    def _end(self, jobs: Sequence[Job], folder: Path) -> list[Outcome]:
-        ended = outcomes(folder)
-        failed = sum(outcome.status in {"failed", "died"} for outcome in ended.values())
-        if failed:
-            console().print(failures_table(jobs, ended))
-            raise UserError(
-                f"{failed} of {len(jobs)} cells failed; the others are finished. Give the same command again to try only those."
-            )
-        shutil.rmtree(folder)
-        return [ended[number] for number in sorted(ended)]
+    def _job(self, number: int, wanted: Wanted, folder: Path) -> Job:
+        config = deepcopy(self._composed(wanted.overrides))
+        with read_write(config), open_dict(config):
+            config.seed = wanted.planned.cell.seed
+            config.hydra.overrides.task = list(wanted.overrides)
+        side_by_side = self._launcher.side_by_side
+        return Job(config, number, str(wanted.planned.cell), folder, Path.cwd(), side_by_side)
+
+    def _launch(self, jobs: Sequence[Job], ended: Outcomes, again: bool) -> list[Job]:
+        """Run jobs to their ends; returns those that lost their machine, if they are to be tried again."""
+        if not jobs:
+            return []
+        homeless = []
+        with closing(self._launcher.ends(jobs)) as ends:
+            for job, lost in ends:
+                if job.number in ended.now():
+                    continue
+                if lost is not None and again and not lost.its_own_fault:
+                    log.warning("sweep: %s lost (%s): tried again", job.cell, lost.reason)
+                    homeless.append(job)
+                    continue
+                reason = (
+                    lost.reason if lost else "it ended, and its result is not here: is results.dir on a shared disk?"
+                )
+                report_end(
+                    job.folder, job.number, Outcome("lost", f"{job.cell} lost: {reason}{_kept_log(job, lost)}", 0.0)
+                )
+        return homeless
 
 
-def _longest_first(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]]) -> list[Job]:
-    stored = {results: _measured(results) for results in {wanted.results for wanted, _ in waiting}}
-    costs: dict[tuple[str, ...], float | None] = {}
-    jobs = []
-    for wanted, overrides in waiting:
-        key = (wanted.dataset, wanted.budget, wanted.cell.method, wanted.cell.category, str(wanted.results))
-        if key not in costs:
-            cost = cost_of(wanted, stored[wanted.results])
-            costs[key] = cost.seconds if cost else None
-        jobs.append(Job(wanted, overrides, costs[key]))
-    return sorted(jobs, key=lambda job: -inf if job.expected_seconds is None else -job.expected_seconds)
+def _kept_log(job: Job, lost: Lost | None) -> str:
+    """Where the output of a lost job is: the folder of the sweep goes with the sweep."""
+    if lost is None or lost.log is None or not lost.log.is_file():
+        return ""
+    kept = job.folder.parent / "lost" / job.cell.replace(" / ", "-") / lost.log.name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(lost.log, kept)
+    return f"\nMore in {kept}."
+
+
+def _seed(overrides: Sequence[str], config: DictConfig) -> int:
+    said = [text.partition("=")[2] for text in overrides if text.startswith("seed=")]
+    seed = said[-1] if said else str(config.seed)
+    if not seed.isdigit():
+        raise UserError(f"seed={seed}: a whole number from 0 on.")
+    return int(seed)
+
+
+def _in_order(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]], deaths: Deaths) -> list[Wanted]:
+    stored = {results: _measured(results) for results in {planned.results for planned, _ in waiting}}
+
+    @cache
+    def seconds(planned: PlannedCell) -> float | None:
+        cost = cost_of(planned, stored[planned.results])
+        return cost.seconds if cost else None
+
+    wanted = [Wanted(planned, overrides, seconds(planned)) for planned, overrides in waiting]
+
+    def place(one: Wanted) -> tuple[int, float]:
+        long = -inf if one.expected_seconds is None else -one.expected_seconds
+        return deaths.of.get(str(one.planned.cell), 0), long
+
+    return sorted(wanted, key=place)
 
 
 def _measured(results: Path) -> pd.DataFrame:
@@ -162,14 +232,37 @@ def _measured(results: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
 
 
-def _reason(job: JobReturn) -> str:
-    try:
-        return str(job.return_value)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+def _too_often(wanted: Wanted) -> str:
+    return (
+        f"{wanted.planned.cell} failed: it took its sweep with it {LIMIT} times (out of memory, killed, or the machine went down) "
+        "and was not tried. The same command tries it once more."
+    )
 
 
-def _overrides(job: Job, folder: Path, number: int) -> list[str]:
-    """A job's own, and where it reports: Hydra makes that folder when the job begins."""
-    quoted = str(folder.absolute()).replace("\\", "\\\\").replace("'", "\\'")
-    return [*job.overrides, f"hydra.sweep.dir='{quoted}'", f"hydra.sweep.subdir='{number}'"]
+def _end(wanted: Sequence[Wanted], ended: dict[int, Outcome]) -> list[Outcome]:
+    """Say what went wrong.
+
+    Raises:
+        UserError: something did.
+    """
+    failed = sum(outcome.status in FAILED for outcome in ended.values())
+    busy = sum(outcome.status == "busy" for outcome in ended.values())
+    said = []
+    if failed:
+        console().print(failures_table([one.planned for one in wanted], ended))
+        others = len(wanted) - failed - busy
+        said.append(f"{failed} of {len(wanted)} cells failed" + ("; the others are finished." if others else "."))
+    if busy:
+        said.append(f"{busy} of {len(wanted)} cells are being run by another process, which knows how they end.")
+    if said:
+        raise UserError(" ".join([*said, "Give the same command again to try only those."]))
+    return [ended[number] for number in sorted(ended)]
+
+
+def register() -> None:
+    """Make Hydra know our sweeper and launchers. It takes plugins from the namespace `hydra_plugins` alone: there the names lie."""
+    from hydra.core.plugins import Plugins
+
+    plugins: tuple[type[Plugin], ...] = (CellSweeper, *LAUNCHERS)
+    for plugin in plugins:
+        Plugins.instance().class_name_to_class[f"hydra_plugins.defectbench.{plugin.__name__}"] = plugin

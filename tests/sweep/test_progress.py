@@ -5,23 +5,25 @@ from pathlib import Path
 import pytest
 
 from benchmarks.store.record import Cell
-from benchmarks.sweep.outcomes import Job, Outcome, outcomes, report_end, started
+from benchmarks.sweep.outcomes import Outcome, Outcomes, begun, report_begin, report_end
 from benchmarks.sweep.plan import PlannedCell
 from benchmarks.sweep.progress import sweep_progress
+from benchmarks.sweep.sweeper import Wanted
 from benchmarks.sweep.work import Work
 
 
-def job(expected: float | None) -> Job:
-    return Job(
+def job(expected: float | None) -> Wanted:
+    return Wanted(
         PlannedCell(Cell("m", "c", 0), "object", "d", "b", Path("results"), None, Work(None, None), False), (), expected
     )
 
 
 def test_jobs_report_through_their_folders(tmp_path: Path) -> None:
     (tmp_path / "multirun.yaml").touch()
-    (tmp_path / "1").mkdir()
+    report_begin(tmp_path, 1, "m / c / seed=1")
     report_end(tmp_path, 0, Outcome("failed", "why", 2.0))
-    assert started(tmp_path) == {0, 1} and outcomes(tmp_path) == {0: Outcome("failed", "why", 2.0)}
+    assert begun(tmp_path) == {1: "m / c / seed=1"}
+    assert Outcomes(tmp_path).now() == {0: Outcome("failed", "why", 2.0)}
 
 
 def test_expected_times_are_scaled_by_what_the_ended_jobs_took() -> None:

@@ -4,14 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hydra.core.utils import JobReturn
 from torch.utils.data import DataLoader
 
 from benchmarks.cli import main
@@ -81,7 +78,6 @@ def test_measured_cells_run_longest_first(tmp_path: Path) -> None:
 
 
 def test_order_and_process_change_no_score(tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra joblib")
     methods = "method=variation_model,ae_l2"
     assert sweep(tmp_path, methods, "category=bottle,pill", name="plain").exit_code == 0
     pool = sweep(tmp_path, methods, "category=pill,bottle", "hydra/launcher=cpu_pool", name="pool")
@@ -114,32 +110,11 @@ def test_two_sweeps_at_once_lose_nothing(tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     both = [subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True) for _ in "ab"]
     told = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    for process, said in zip(both, told, strict=True):  # one may end before the other has
+        assert process.returncode == 0 or "are being run by another process" in said, said
     states = [json.loads(path.read_text())["status"] for path in (tmp_path / "results" / "runs").rglob("run.json")]
     assert states == ["finished"] * 6
     assert CliRunner().invoke(main, ["report", "--results", str(tmp_path / "results")]).exit_code == 0
-
-
-def test_a_worker_that_dies_takes_only_its_own_cell_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A launcher that loses a worker at the second job and gives up, as joblib and Ray do."""
-    from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-
-    plain, launches = BasicLauncher.launch, []
-
-    def launch(self: Any, overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        launches.append(len(overrides))
-        if len(launches) > 1:
-            return plain(self, overrides, initial_job_idx)
-        plain(self, overrides[:1], initial_job_idx)
-        place = {key: value.strip("'") for key, _, value in (text.partition("=") for text in overrides[1])}
-        (Path(place["hydra.sweep.dir"]) / place["hydra.sweep.subdir"]).mkdir()
-        raise RuntimeError("worker lost")
-
-    monkeypatch.setattr(BasicLauncher, "launch", launch)
-    result = sweep(tmp_path, "method=variation_model", "category=bottle", "seed=0,1,2")
-    assert launches == [3, 1] and result.exit_code == 1
-    assert "1 of 3 cells failed" in result.output and "out of memory" in " ".join(result.output.split())
-    assert sorted(path.parent.name for path in tmp_path.rglob("runs/*/*/*/run.json")) == ["seed=0", "seed=2"]
 
 
 def test_a_mistake_in_the_command_runs_nothing(tmp_path: Path) -> None:
@@ -152,8 +127,11 @@ def test_a_mistake_in_the_command_runs_nothing(tmp_path: Path) -> None:
 def test_a_launcher_that_is_not_installed_is_told_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hydra.core.config_store import ConfigStore
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = sweep(tmp_path, "method=variation_model", "hydra/launcher=ray_gpus")
+    assert result.exit_code == 1 and '".[cpu,ray]"' in result.output and "Traceback" not in result.output
 
-    monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["launcher"], "joblib.yaml", raising=False)
-    result = sweep(tmp_path, "method=variation_model", "hydra/launcher=cpu_pool")
-    assert result.exit_code == 1 and '".[cpu,joblib]"' in result.output and "Traceback" not in result.output
+
+def test_a_launcher_of_hydras_own_is_refused(tmp_path: Path) -> None:
+    result = sweep(tmp_path, "method=variation_model", "hydra/launcher=basic")
+    assert result.exit_code == 1 and "cpu_pool" in result.output

@@ -1,0 +1,148 @@
+"""hydra/launcher=ray_gpus, ray_cluster: cells in Ray actors, each with GPUs and CPU threads of its own.
+
+An actor takes one cell after the other, so that only the first pays for starting Python and importing torch.
+"""
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from benchmarks.common.errors import UserError
+from benchmarks.sweep.job import Job
+from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
+
+if TYPE_CHECKING:
+    import ray
+
+EXTRA = 'Ray is not installed: pip install -c constraints.txt -e ".[cpu,ray]"'
+
+
+class RayActors(CellLauncher):
+    """Settings: `ray.init`, the arguments of `ray.init`; `ray.remote`, what a cell reserves."""
+
+    def ends(self, jobs: Sequence[Job]) -> Ends:
+        try:
+            import ray
+        except ImportError:
+            raise UserError(EXTRA) from None
+        options = OmegaConf.to_container(OmegaConf.create(self.settings["ray"]), resolve=True)
+        assert isinstance(options, dict)
+        reserved = options.get("remote") or {}
+        with _connected(options.get("init") or {}):
+            actor = ray.remote(_Actor).options(max_restarts=0, **reserved)
+            nodes = ray.nodes()  # type: ignore[no-untyped-call]
+            yield from _ends(jobs, lambda: actor.remote(self.task), min(len(jobs), _places(nodes, reserved)))
+
+
+class _Actor:
+    """What runs in a process of Ray's."""
+
+    def __init__(self, task: Callable[[Job], None]) -> None:
+        from benchmarks.common.logs import configure_logging
+
+        self.task = task
+        configure_logging(silent=True)
+
+    def run(self, job: Job) -> None:
+        self.task(job)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.cuda.empty_cache()  # cells may share a GPU
+
+
+def _ends(jobs: Sequence[Job], new_actor: Callable[[], Any], places: int) -> Ends:
+    import ray
+
+    waiting, idle = deque(jobs), [new_actor() for _ in range(places)]
+    running: dict[ray.ObjectRef[None], tuple[Any, Job]] = {}
+    try:
+        while waiting or running:
+            while waiting and idle:
+                worker, job = idle.pop(), waiting.popleft()
+                running[worker.run.remote(job)] = worker, job
+            done, _ = ray.wait(list(running), num_returns=1)
+            for reference in done:
+                worker, job = running.pop(reference)
+                lost = _loss(reference)
+                idle.append(new_actor() if lost else worker)
+                yield job, lost
+    finally:
+        for worker in [*idle, *(worker for worker, _ in running.values())]:
+            ray.kill(worker)
+
+
+def _loss(reference: "ray.ObjectRef[None]") -> Lost | None:
+    import ray
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError
+
+    try:
+        ray.get(reference)
+    except RayTaskError as error:  # raised by the job itself
+        return Lost(str(error.cause))
+    except OutOfMemoryError:
+        return Lost("out of memory: Ray ended its process")
+    except NodeDiedError:
+        return Lost("node failure", its_own_fault=False)
+    except RayActorError as error:
+        return _death_of_actor(str(error))
+    return None
+
+
+def _death_of_actor(said: str) -> Lost:
+    """Ray has one error for all of these, and tells them apart in words alone."""
+    lower = said.lower()
+    if (
+        "node" in lower
+        and ("died" in lower or "dead" in lower or "preempted" in lower)
+        and "worker process" not in lower
+    ):
+        return Lost("node failure", its_own_fault=False)
+    if "memory pressure" in lower:
+        return Lost("out of memory: Ray ended its process")
+    return Lost("its process was killed: out of memory, or by hand")
+
+
+@contextmanager
+def _connected(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Ray, started here or joined.
+
+    Raises:
+        UserError: there is no cluster at the address.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        try:
+            ray.init(logging_level=logging.ERROR, **settings)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            address = settings.get("address")
+            raise UserError(f"Ray does not start with hydra.launcher.ray.init.address={address}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _places(nodes: Sequence[Mapping[str, Any]], reserved: Mapping[str, Any]) -> int:
+    """How many cells fit on a cluster at once.
+
+    Raises:
+        UserError: not one.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    needs = {"CPU": reserved.get("num_cpus") or 0, "GPU": reserved.get("num_gpus") or 0}
+    needs = {name: count for name, count in needs.items() if count}
+    places = sum(int(min((has.get(name, 0) / count for name, count in needs.items()), default=1)) for has in alive)
+    if not places:
+        most = ", ".join(f"{max((has.get(name, 0) for has in alive), default=0):g} {name}s" for name in needs)
+        raise UserError(
+            f"A cell reserves hydra.launcher.ray.remote.num_gpus={needs.get('GPU', 0)} and num_cpus={needs.get('CPU', 0)}, and no "
+            f"node has as much (at most {most})."
+        )
+    return places

@@ -1,0 +1,43 @@
+"""A cell that takes its sweep with it is tried last, and after a second death is a failure of its own."""
+
+from pathlib import Path
+
+from filelock import FileLock
+
+from benchmarks.sweep.deaths import LOCK, Deaths, held
+from benchmarks.sweep.outcomes import Outcome, report_begin, report_end
+
+
+def killed_sweep(sweeps: Path, name: str, died: str) -> None:
+    """What a sweep leaves that was killed during one of its cells."""
+    folder = sweeps / f"sweep-{name}"
+    report_begin(folder, 0, "ended")
+    report_end(folder, 0, Outcome("finished", "", 1.0))
+    report_begin(folder, 1, died)
+
+
+def test_deaths_are_counted_and_the_folders_removed(tmp_path: Path) -> None:
+    for name in "ab":
+        killed_sweep(tmp_path, name, "m / c / seed=0")
+        deaths = Deaths(tmp_path)
+        deaths.collect()
+        assert not list(tmp_path.glob("sweep-*"))
+    assert Deaths(tmp_path).of == {"m / c / seed=0": 2}
+    deaths.forget("m / c / seed=0")
+    assert Deaths(tmp_path).of == {} and not list(tmp_path.iterdir())
+
+
+def test_a_sweep_that_runs_is_left_alone_and_one_that_ends_leaves_nothing(tmp_path: Path) -> None:
+    with held(tmp_path / "sweep-a"):
+        report_begin(tmp_path / "sweep-a", 0, "running")
+        deaths = Deaths(tmp_path)
+        with FileLock(tmp_path / "other"):
+            deaths.collect()
+        assert (tmp_path / "sweep-a" / LOCK).exists() and deaths.of == {}
+    assert not (tmp_path / "sweep-a").exists()
+
+
+def test_a_damaged_note_counts_as_none(tmp_path: Path) -> None:
+    for text in ("{", "[1]", '{"a": "b"}'):
+        (tmp_path / "deaths.json").write_text(text)
+        assert Deaths(tmp_path).of == {}
