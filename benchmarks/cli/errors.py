@@ -10,8 +10,6 @@ import click
 from benchmarks.common.errors import UserError, nearest
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-EXTRAS = {"hydra/launcher/joblib": "joblib", "hydra/launcher/ray": "ray", "hydra/launcher/submitit_slurm": "slurm"}
-"""Launchers that `conf/hydra/launcher` builds on, and what brings them."""
 
 
 @contextmanager
@@ -35,9 +33,6 @@ def _in_words(error: Exception) -> str:
 
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, MissingConfigException) and str(error.missing_cfg_file) in EXTRAS:
-        launcher = str(error.missing_cfg_file)
-        return f'Hydra\'s {launcher} is not installed: pip install -c constraints.txt -e ".[cpu,{EXTRAS[launcher]}]"'
     if isinstance(error, MissingConfigException) and error.options:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         return f"There is no {group}={option}. {nearest(option, error.options)}"

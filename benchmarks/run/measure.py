@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
@@ -58,7 +59,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     _start_memory_counters()
     fits = _fits(config, category)
     rule = _rule(config, sum(len(fit.data.validation_files) for fit in fits))
-    model: type[Method] = hydra.utils.get_class(config.method.model._target_)
+    model: type[Method] = get_class(config.method.model._target_)
     own_score = model.has_own_score()
     scores, maps = Scores(category, config.protocol, _maps_folder(config, folder), own_score), ScoreMaps()
     methods: list[Method] = []

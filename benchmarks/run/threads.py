@@ -17,7 +17,7 @@ def threads_of(config: DictConfig) -> int | None:
 
 def share_of(launcher: DictConfig, cores: int) -> int | None:
     """Threads that a launcher's configuration leaves to each cell."""
-    if "n_jobs" in launcher:  # joblib; -1 is a job for each core
+    if "n_jobs" in launcher:  # cpu_pool; -1 is a job for each core
         return max(1, cores // (launcher.n_jobs if launcher.n_jobs > 0 else cores))
     for reserved in ("ray.remote.num_cpus", "cpus_per_task"):  # what Ray and SLURM reserve for a job
         if (cpus := OmegaConf.select(launcher, reserved)) is not None:
