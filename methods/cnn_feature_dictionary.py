@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from methods.blocks.features import FeatureSource
+from methods.blocks.neighbours import distances_to_nearest, faiss_on_gpu, nearest
 from methods.blocks.patch_features import features_of_patches
 from methods.contract import FittedMethod
 
@@ -95,9 +96,7 @@ class CNNFeatureDictionary(FittedMethod):
         return (features_ND - self.mean_D) @ self.components_KD.T
 
     def _score(self, projected_NK: Tensor) -> Tensor:
-        neighbours_NMK = self.dictionary_MK[nearest(projected_NK, self.dictionary_MK, self.neighbours)]
-        distances_NM: Tensor = torch.linalg.vector_norm(projected_NK[:, None] - neighbours_NMK, dim=2)
-        return distances_NM.mean(dim=1)
+        return distances_to_nearest(projected_NK, self.dictionary_MK, self.neighbours).mean(dim=1)
 
     def facts(self) -> dict[str, str | int | float]:
         return {**self.network.identity, "pca_dimensions": self.components_KD.shape[0]}
@@ -122,24 +121,10 @@ def kmeans(points_NK: Tensor, centres: int) -> Tensor:
         centres,
         seed=seed,
         max_points_per_centroid=len(points),  # no limit: by default faiss silently drops all but 256 points per centre
-        gpu=_faiss_on_gpu(points_NK),
+        gpu=faiss_on_gpu(points_NK),
     )
     clustering.train(points, init_centroids=start_MK)
     return torch.from_numpy(clustering.centroids).to(points_NK)
-
-
-def nearest(queries_NK: Tensor, points_MK: Tensor, count: int) -> Tensor:
-    """Indices (N, count) of the points nearest to each query, nearest first."""
-    index: faiss.Index = faiss.IndexFlatL2(points_MK.shape[1])
-    if _faiss_on_gpu(points_MK):
-        index = faiss.index_cpu_to_all_gpus(index)
-    index.add(points_MK.cpu().numpy())
-    _, found_NM = index.search(queries_NK.cpu().numpy(), count)
-    return torch.from_numpy(found_NM).to(queries_NK.device)
-
-
-def _faiss_on_gpu(points: Tensor) -> bool:
-    return points.is_cuda and faiss.get_num_gpus() > 0
 
 
 def interpolate_scores(scores_PQ: Tensor, size: tuple[int, int], patch: int, stride: int) -> Tensor:

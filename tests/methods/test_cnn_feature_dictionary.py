@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 from benchmarks.data.datasets import to_float
 from benchmarks.data.images import decode
 from methods import cnn_feature_dictionary
-from methods.cnn_feature_dictionary import CNNFeatureDictionary, interpolate_scores, kmeans, nearest
+from methods.blocks.neighbours import nearest
+from methods.cnn_feature_dictionary import CNNFeatureDictionary, interpolate_scores, kmeans
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*RANDOM weights")
 
