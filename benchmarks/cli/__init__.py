@@ -180,7 +180,7 @@ def categories(root: Path | None) -> None:
     """Categories that can be chosen with category=NAME, or those in a dataset folder."""
     with user_errors():
         from benchmarks.config import categories
-        from benchmarks.data.index import categories_in
+        from benchmarks.data.layouts import categories_in
 
         for name, summary in categories_in(root) if root else categories():
             click.echo(f"{name:24}{summary}")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
 from benchmarks.data.index import GOOD
-from benchmarks.data.samples import Samples, hold_out
+from benchmarks.data.samples import Samples
+from benchmarks.data.split import hold_out
 
 PARTS = ("train", "t10k")
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049  # unsigned bytes, in 3 and in 1 dimensions

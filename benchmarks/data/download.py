@@ -14,7 +14,7 @@ import requests
 from tqdm import tqdm
 
 from benchmarks.common.errors import UserError
-from benchmarks.data.index import category_names
+from benchmarks.data.layouts import category_names
 
 LICENCE_NOTE = """\
 MVTec AD is copyright MVTec Software GmbH and licensed under CC BY-NC-SA 4.0: non-commercial use only, credit the authors,

@@ -31,9 +31,8 @@ class StoredMap(NamedTuple):
 
 def map_path(image: ImageFile) -> PurePosixPath:
     """The place of an image's map below the folder of its category."""
-    name = PurePosixPath(image.name)
-    folder = PurePosixPath(VALIDATION) if name.parts[0] == "train" else name.parent
-    return folder / f"{name.stem}.tiff"
+    place = PurePosixPath(image.place or image.name).with_suffix(".tiff")
+    return PurePosixPath(VALIDATION, *place.parts[2:]) if place.parts[0] == "train" else place
 
 
 def write_map(path: Path, stored: StoredMap) -> None:

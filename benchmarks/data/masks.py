@@ -1,16 +1,26 @@
-"""Ground-truth masks: read, and compared with their images before scores are computed."""
+"""Ground-truth masks: where the defect is, and whether a file says so in a way that cannot be misread."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common.errors import UserError
-from benchmarks.data.images import decode, size_of
-from benchmarks.data.index import ImageFile
+from benchmarks.data.images import Header, decode, gray_histogram
 
 DEFECT = 128  # masks are 0 or 255; of users' gray masks the upper half counts
+
+
+@dataclass(frozen=True)
+class MaskContent:
+    """What the pixels of a mask hold."""
+
+    highest: int
+    """The highest gray value of the file, up to 65535 where it has 16 bits."""
+    share: float
+    """Of the image that counts as defective."""
+    between: bool
+    """Whether there are values other than 0 and the highest."""
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -22,16 +32,18 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     return decode(path, "gray")[..., 0] >= DEFECT
 
 
-def check_masks(images: Iterable[ImageFile]) -> None:
-    """Compare the sizes of masks and images, from the files' headers.
+def content_of(path: Path, header: Header) -> MaskContent:
+    """Decode a mask and say what is in it.
 
     Raises:
-        UserError: a mask has another size than its image.
+        UserError: the file cannot be read as an image.
     """
-    for image in images:
-        if image.mask is not None and size_of(image.mask) != size_of(image.path):
-            (height, width), (mask_height, mask_width) = size_of(image.path), size_of(image.mask)
-            raise UserError(
-                f"{image.mask} has {mask_width} x {mask_height} pixels, its image {image.path.name} {width} x {height}. Draw the "
-                "mask at the image's size, or remove the ground_truth folder to go without pixel metrics."
-            )
+    pixels = gray_histogram(path)
+    highest = int(np.flatnonzero(pixels).max(initial=0))
+    marked = pixels[lowest_defect(header) :].sum() / pixels.sum()
+    return MaskContent(highest, float(marked), bool(pixels[1:highest].any()))
+
+
+def lowest_defect(header: Header) -> int:
+    """The gray value from which a mask of these bits marks a defect."""
+    return 32768 if header.bits == 16 and header.grayscale else DEFECT

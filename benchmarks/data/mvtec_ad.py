@@ -17,7 +17,8 @@ from tqdm import tqdm
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import project_file
 from benchmarks.data.images import decode
-from benchmarks.data.index import Category, ImageFile, category_names, read_category
+from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.layouts import category_names, read_category
 from benchmarks.data.masks import read_mask
 
 TABLE1 = project_file("results", "paper", "table1_dataset.csv")

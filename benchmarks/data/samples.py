@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.common.seeding import stream, stream_seed
+from benchmarks.common.seeding import stream_seed
 from benchmarks.data.datasets import batches
 from benchmarks.data.index import GOOD
 from benchmarks.data.split import draw, split
@@ -43,16 +43,6 @@ class Samples:
     def test_fingerprint(self) -> str:
         """A hash over the test samples and their kinds."""
         return _hash(self.test, self.test_names, self.test_types)
-
-
-def hold_out(count: int, share: float, seed: int) -> NDArray[np.bool_]:
-    """Which of `count` normal samples become test samples, where a dataset has no test part of its own.
-
-    The draw is the dataset's, not the run's: seeds of a cell share their test samples.
-    """
-    chosen = np.zeros(count, dtype=bool)
-    chosen[stream(seed, "test samples").permutation(count)[: round(share * count)]] = True
-    return chosen
 
 
 class SampleData(pl.LightningDataModule):

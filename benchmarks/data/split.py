@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.common.errors import UserError
 from benchmarks.common.seeding import stream
 
@@ -63,3 +66,13 @@ def draw(images: Sequence[T], count: int | None, seed: int) -> list[T]:
     if count is None or count >= len(images):
         return list(images)
     return [images[index] for index in sorted(stream(seed, "fit images").permutation(len(images))[:count])]
+
+
+def hold_out(count: int, share: float, seed: int) -> NDArray[np.bool_]:
+    """Which of `count` normal samples become test samples, where a dataset has no test part of its own.
+
+    The draw is the dataset's, not the run's: seeds of a cell share their test samples.
+    """
+    chosen = np.zeros(count, dtype=bool)
+    chosen[stream(seed, "test samples").permutation(count)[: round(share * count)]] = True
+    return chosen

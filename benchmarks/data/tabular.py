@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.data.index import GOOD
-from benchmarks.data.samples import Samples, hold_out
+from benchmarks.data.samples import Samples
+from benchmarks.data.split import hold_out
 
 CHUNK = 50_000
 HEADER_LINES = 1

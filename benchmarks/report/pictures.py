@@ -15,7 +15,8 @@ from PIL import Image, ImageFilter
 
 from benchmarks.common.errors import UserError
 from benchmarks.data.images import decode, size_of
-from benchmarks.data.index import ImageFile, read_category
+from benchmarks.data.index import ImageFile
+from benchmarks.data.layouts import read_category
 from benchmarks.data.masks import read_mask
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.report.cells import Cell, Run

@@ -18,7 +18,8 @@ from benchmarks.common.project import revision
 from benchmarks.config import composed
 from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
-from benchmarks.data.index import Category, ImageFile, read_category
+from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.layouts import read_category
 from benchmarks.data.map_files import VALIDATION, map_path, read_map
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.run.measure import result_of

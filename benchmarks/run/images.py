@@ -9,7 +9,8 @@ from benchmarks.common.errors import UserError
 from benchmarks.config import instantiated
 from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
-from benchmarks.data.index import Category, ImageFile, read_category
+from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.layouts import read_category
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
 from benchmarks.run.measure import measure
 from benchmarks.store.record import Result

@@ -19,7 +19,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.map_files import StoredMap, map_path, write_map
-from benchmarks.data.masks import check_masks, read_mask
+from benchmarks.data.masks import read_mask
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.pixel_metrics import PixelScores, resize_map
@@ -82,15 +82,10 @@ class Scores:
             self._write(image, map_HW, resize_map(map_HW, *size_of(image.path)))
 
     def start_test(self) -> None:
-        """Settle the threshold, check the masks, begin to gather pixels. Before this no test image is opened.
-
-        Raises:
-            UserError: a mask has another size than its image.
-        """
+        """Settle the threshold and begin to gather pixels. Before this no pixel of a test image is decoded."""
         self._held_out = self.table()
         deciding = area_column(self.protocol.minimum_area)
         self.threshold = self.rule.threshold(self._held_out[deciding].to_numpy() if self._rows else np.empty(0))
-        check_masks(self.category.test)
         if self.category.has_masks:
             self.pixels = PixelScores()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
-from benchmarks.data.index import read_category
+from benchmarks.data.layouts import read_category
 from benchmarks.data.synthetic.write import SyntheticSpec, write_dataset
 from benchmarks.store.identity import PROJECT
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.common.errors import UserError
 from benchmarks.data import cache
 from benchmarks.data.cache import Decoding, load_images
-from benchmarks.data.index import read_category
+from benchmarks.data.layouts import read_category
 from tests.conftest import noise, save
 
 

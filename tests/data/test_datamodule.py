@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
-from benchmarks.data.index import read_category
+from benchmarks.data.layouts import read_category
 from tests.conftest import needs_gpu
 
 MOVED = Augmentation(rotation_deg=10, translation=0.05, mirror=[], border="border")

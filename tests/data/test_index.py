@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.common.errors import UserError
-from benchmarks.data.index import category_names, read_category
+from benchmarks.data.layouts import category_names, read_category
 
 
 def test_files_come_in_order_with_their_masks(tree: Callable[..., Path]) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from benchmarks.data.samples import SampleData, Samples, hold_out
+from benchmarks.data.samples import SampleData, Samples
+from benchmarks.data.split import hold_out
 
 
 def rows(seed: int = 0, count: int = 50) -> Samples:

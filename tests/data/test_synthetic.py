@@ -9,7 +9,7 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.common.errors import UserError
-from benchmarks.data.index import read_category
+from benchmarks.data.layouts import read_category
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category, write_dataset
 from benchmarks.data.synthetic.recipes import RECIPES
 from benchmarks.data.synthetic.render import SHARE, VISIBLE, render

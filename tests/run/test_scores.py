@@ -12,7 +12,8 @@ import torch
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
-from benchmarks.data.index import ImageFile, read_category
+from benchmarks.data.index import ImageFile
+from benchmarks.data.layouts import read_category
 from benchmarks.data.masks import read_mask
 from benchmarks.run.measure import result_of
 from benchmarks.run.scores import ScoreMaps, Scores, Take

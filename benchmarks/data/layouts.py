@@ -1,0 +1,89 @@
+"""A category from a folder as it is, without copying or renaming: the reader behind `run`, `evaluate`, `data verify`, `choose`.
+
+Read are, below DIR/<category> or in any folder given to `read_folder`:
+
+    train/good, test/good, test/<defect>, ground_truth/<defect>     MVTec AD; `ok`, `normal`, `pass`, `io` mean `good`, too
+    train/good, <defect> beside it                                  good test images are drawn from the good ones
+    good, bad | NG | <defect> | bad/<defect>, with or without masks/ likewise
+    images alone                                                    all good; some are drawn for testing
+    a CSV with columns path, label and, if wanted, split, mask      likewise where it has no split
+
+    category, summary = read_folder(Path("DIR"))     # Category as every part of the benchmark takes it
+    print(summary)                                   # what was understood, each guess with the option that overrides it
+    summary.survey.refuse()                          # UserError if a file would falsify a number
+"""
+
+from pathlib import Path
+
+from benchmarks.common.errors import UserError, nearest
+from benchmarks.data.index import Category
+from benchmarks.data.listing import listing
+from benchmarks.data.names import Layout
+from benchmarks.data.summary import Summary, summarise
+from benchmarks.data.survey import survey
+from benchmarks.data.table_of_images import find_table, objects_in, read_table
+from benchmarks.data.tree import is_category, read_tree
+
+ANYBODYS = Layout()
+
+
+def read_folder(path: Path, layout: Layout = ANYBODYS, name: str | None = None) -> tuple[Category, Summary]:
+    """Read a folder of parts, or a CSV that lists them, and say what was understood. Headers are read, no test image is decoded.
+
+    Raises:
+        UserError: nothing there can be read as a category.
+    """
+    category = _read(path.expanduser(), layout, name or path.expanduser().resolve().stem)
+    return category, summarise(category, survey(category))
+
+
+def read_category(root: Path, name: str, layout: Layout = ANYBODYS) -> Category:
+    """The category `name` of a dataset, by the names of its files alone.
+
+    Raises:
+        UserError: no such category, or nothing that can be read as one.
+    """
+    if not root.is_dir():
+        raise UserError(f"No folder {root}. Set data.root to the folder that holds the categories (data.root=DIR).")
+    if layout.table is not None:
+        return read_table(root / layout.table, name, layout, root)
+    if not (root / name).is_dir():
+        raise UserError(f"No category '{name}' in {root}. {_instead(root, name, layout)}")
+    return _read(root / name, layout, name)
+
+
+def category_names(root: Path, layout: Layout = ANYBODYS) -> list[str]:
+    """The categories of a dataset, sorted: folders with `train`, with a folder of good images, or with a CSV of images."""
+    if not root.is_dir():
+        return []
+    if layout.table is not None:
+        return objects_in(root / layout.table)
+    return [folder.name for folder in listing(root).folders if is_category(folder, layout) or find_table(folder)]
+
+
+def _read(path: Path, layout: Layout, name: str) -> Category:
+    if not path.exists():
+        raise UserError(f"No folder {path}.")
+    table = path if path.is_file() else find_table(path)
+    return read_tree(path, name, layout) if table is None else read_table(table, name, layout, table.parent)
+
+
+def _instead(root: Path, name: str, layout: Layout) -> str:
+    if is_category(root, layout):
+        return (
+            f"{root} is itself a category: give the folder that holds it, data.root={root.resolve().parent} "
+            f"category={root.resolve().name}."
+        )
+    none = "It holds no category at all: a category is a folder with train/good in it, or with good beside bad."
+    return nearest(name, category_names(root, layout)) or none
+
+
+def categories_in(root: Path) -> list[tuple[str, str]]:
+    """Name and image counts of each category in a dataset folder."""
+    found = []
+    for name in category_names(root):
+        category = read_category(root, name)
+        good = sum(not image.is_defective for image in category.test)
+        counts = f"{len(category.train)} train, {good} good and {len(category.test) - good} defective test images"
+        found.append((name, f"{counts}, {'with' if category.has_masks else 'without'} masks"))
+    return found

@@ -1,0 +1,83 @@
+"""Which mask belongs to which image, and what is to be said of those that are left over. By names alone."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from benchmarks.data.index import Finding, ImageFile, counted
+from benchmarks.data.listing import stem_of
+
+Masks = Mapping[tuple[str, str], list[Path]]
+"""Mask files by kind (empty: of any) and the stem of their image."""
+
+
+def attach(images: Iterable[ImageFile], masks: Masks, findings: list[Finding]) -> Iterator[ImageFile]:
+    """Give defective images their masks; say which masks and images are left over."""
+    two: list[str] = []
+    used: Counter[tuple[str, str]] = Counter()
+    attached = []
+    for image in images:
+        stem = stem_of(image.path)
+        key = (image.defect_type, stem) if (image.defect_type, stem) in masks else ("", stem)
+        if not image.is_defective or key not in masks:
+            attached.append(image)
+            continue
+        used[key] += 1
+        if len(masks[key]) > 1:
+            two.append(f"{masks[key][0]} and {masks[key][1].name}")
+        attached.append(replace(image, mask=masks[key][0]))
+    findings += counted("error", two, "{n} image(s) have two masks ({first}): keep one.")
+    shared = [masks[key][0] for key, count in used.items() if count > 1]
+    findings += counted(
+        "error", shared, "{n} mask(s) would fit several images ({first}): sort masks into a folder for each kind."
+    )
+    good = {stem_of(image.path) for image in attached if not image.is_defective}
+    unused = [paths[0] for key, paths in masks.items() if not used[key] and not (key[0] == "" and key[1] in good)]
+    findings += counted(
+        "error", unused, "{first} is the mask of no image ({n} in all): add its image, or remove the mask."
+    )
+    findings += _half_masked(attached)
+    return iter(attached)
+
+
+def _half_masked(images: Iterable[ImageFile]) -> Iterator[Finding]:
+    """Kinds of which some images have masks, and kinds that have none while others do."""
+    kinds: dict[str, list[ImageFile]] = defaultdict(list)
+    for image in images:
+        if image.is_defective:
+            kinds[image.defect_type].append(image)
+    masked = [kind for kind, found in kinds.items() if any(image.mask for image in found)]
+    for kind in masked:
+        without = [image.path for image in kinds[kind] if image.mask is None]
+        yield from counted(
+            "error",
+            without,
+            f"{{first}} has no mask, but other images of '{kind}' have one ({{n}} without): add them, or remove all of "
+            f"'{kind}' to go without pixel metrics.",
+        )
+    bare = [kind for kind in kinds if kind not in masked]
+    if masked and bare:
+        yield Finding(
+            "warning",
+            f"no pixel metrics: {', '.join(masked)} have masks, {', '.join(bare)} have none. Draw them, or leave those kinds out.",
+        )
+
+
+def same_stem(images: Iterable[ImageFile]) -> list[Finding]:
+    """Images whose maps and masks would share one name."""
+    places: dict[str, ImageFile] = {}
+    double = []
+    for image in images:
+        key = str(PurePosixPath(image.place).with_suffix(""))
+        if key in places:
+            double.append(f"{places[key].path} and {image.name}")
+        places[key] = image
+    return counted(
+        "error", double, "{n} pair(s) of images have one name but for the suffix ({first}): rename one of each."
+    )
+
+
+def mask_stem(path: Path) -> str:
+    return re.sub(r"_(mask|gt|label)$", "", stem_of(path), flags=re.IGNORECASE)

@@ -1,0 +1,276 @@
+"""One survey of a category before anything else: headers of all files, masks, training pixels. Never a test image's pixels.
+
+What would falsify a number is an error, what is left out a warning, what is only odd or was guessed a note; each says how many, the
+first example and the remedy. `run`, `evaluate`, `data verify` and `choose` all begin with it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common.errors import UserError
+from benchmarks.common.pool import pool
+from benchmarks.data.fingerprint import hash_of
+from benchmarks.data.images import TAIL, Header, gray_histogram, header
+from benchmarks.data.index import Category, Finding, ImageFile, Level, counted, named
+from benchmarks.data.masks import MaskContent, content_of, lowest_defect
+
+FEW_HELD_OUT = 20
+LOOKED_AT = 16
+"""Training images of 16 bits whose highest value is looked for."""
+TURNED = "EXIF or TIFF orientation"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found of a category."""
+
+    category: Category
+    headers: Mapping[Path, Header]
+    """Of all images and masks that can be read."""
+    findings: tuple[Finding, ...]
+
+    def texts(self, level: Level) -> list[str]:
+        return [finding.text for finding in self.findings if finding.level == level]
+
+    def refuse(self) -> None:
+        """Stop what would give wrong numbers.
+
+        Raises:
+            UserError: there are errors; all are named.
+        """
+        if errors := self.texts("error"):
+            numbered = errors if len(errors) == 1 else [f"({n}) {text}" for n, text in enumerate(errors, 1)]
+            raise UserError(f"{self.category.name}: " + "\n".join(numbered))
+
+
+def survey(category: Category, held_out_share: float | None = None, bits: int | None = None) -> Survey:
+    """Survey a category.
+
+    Args:
+        held_out_share: `protocol.validation_share`, if a threshold is to come from the training images.
+        bits: `input.bits`, if it is settled how many bits of 16-bit files are used.
+    """
+    headers, unreadable = _headers(category)
+    findings = [
+        *category.findings,
+        *named("error", unreadable),
+        *_cut(headers),
+        *_counts(category, held_out_share),
+        *_masks(category, headers),
+        *_bit_depth(category, headers, bits),
+        *_shared(category),
+    ]
+    if category.split:
+        findings.append(Finding("note", f"{category.split}: the folder has no test part of its own."))
+    return Survey(category, headers, tuple(findings))
+
+
+def _headers(category: Category) -> tuple[dict[Path, Header], list[str]]:
+    headers, unreadable = {}, []
+    for path in _files(category):
+        try:
+            headers[path] = header(path)
+        except UserError as error:
+            unreadable.append(str(error))
+    return headers, unreadable
+
+
+def _files(category: Category) -> Iterator[Path]:
+    for image in (*category.train, *category.test):
+        yield image.path
+        if image.mask is not None:
+            yield image.mask
+
+
+def _cut(headers: Mapping[Path, Header]) -> list[Finding]:
+    cut = [path for path, found in headers.items() if not found.whole]
+    return counted("error", cut, "{n} file(s) end too early ({first}): copy them again, or remove them.")
+
+
+def _counts(category: Category, held_out_share: float | None) -> Iterator[Finding]:
+    bad = sum(image.is_defective for image in category.test)
+    if len(category.train) <= 2:
+        yield Finding(
+            "error",
+            f"{len(category.train)} good training image(s): some are fitted to, others held out; add good images.",
+        )
+    elif held_out_share is not None and (held_out := round(held_out_share * len(category.train))) < FEW_HELD_OUT:
+        yield Finding(
+            "note", f"the threshold comes from {held_out} held-out images: it may be far off for good parts seen later."
+        )
+    if bad == len(category.test):
+        yield Finding("warning", "no good test image: false alarms cannot be counted. Put good images into test/good.")
+    if not bad:
+        yield Finding(
+            "warning", "no defective test image: found defects cannot be counted. Put some into test/<defect>."
+        )
+    elif not category.has_masks and not any(image.mask for image in category.test):
+        yield Finding("note", f"{category.root} has no masks (ground_truth): there will be no pixel metrics.")
+
+
+# -- masks ------------------------------------------------------------------------------------------------------------------------
+
+
+def _masks(category: Category, headers: Mapping[Path, Header]) -> Iterator[Finding]:
+    pairs = [
+        (image, image.mask, headers[image.path], headers[image.mask])
+        for image in category.test
+        if image.mask is not None and image.path in headers and image.mask in headers
+    ]
+    turned = [mask for _, mask, of_image, of_mask in pairs if of_image.size != of_mask.size == of_image.stored_size]
+    yield from counted(
+        "error",
+        turned,
+        "{n} mask(s) are drawn on an image as stored, but "
+        + TURNED
+        + " turns it ({first}): turn them likewise, or save the images "
+        "turned, without that tag.",
+    )
+    unclear = [
+        image.path
+        for image, _, of_image, of_mask in pairs
+        if of_image.orientation != of_mask.orientation and of_image.size == of_mask.size == of_image.stored_size
+    ]
+    yield from counted(
+        "warning",
+        unclear,
+        "{n} image(s) are turned by "
+        + TURNED
+        + " ({first}), their masks are not: these must be drawn on the turned image; whether "
+        "they are cannot be told from their size.",
+    )
+    for image, mask, of_image, of_mask in pairs:
+        if of_image.size != of_mask.size and mask not in turned:
+            (height, width), (mask_height, mask_width) = of_image.size, of_mask.size
+            yield Finding(
+                "error",
+                f"{mask} has {mask_width} x {mask_height} pixels, its image {image.path.name} {width} x {height}: draw the mask at "
+                "the image's size, or remove the masks to go without pixel metrics.",
+            )
+    yield from _mask_contents([mask for _, mask, _, _ in pairs], headers)
+
+
+def _mask_contents(masks: Sequence[Path], headers: Mapping[Path, Header]) -> Iterator[Finding]:
+    dark: list[str] = []
+    unreadable: list[str] = []
+    empty, most, odd = [], [], []
+    with pool() as threads:
+        contents = threads.map(lambda mask: _content(mask, headers[mask]), masks)
+    for mask, content in zip(masks, contents, strict=True):
+        if isinstance(content, str):
+            unreadable.append(content)
+        elif 0 < content.highest < lowest_defect(headers[mask]):
+            of = f"{headers[mask].mode}, {headers[mask].bits} bits"
+            dark.append(
+                f"{mask}: highest gray value {content.highest}, {of}; a defect begins at {lowest_defect(headers[mask])}"
+            )
+        elif content.highest == 0:
+            empty.append(mask)
+        else:
+            most += [mask] if content.share > 0.5 else []
+            odd += [f"{mask}, {headers[mask].mode}"] if not _is_plain(headers[mask]) or content.between else []
+    yield from named("error", unreadable)
+    yield from counted(
+        "error", dark, "{n} mask(s) would be taken as empty ({first}). Save masks as 8-bit gray with 0 and 255."
+    )
+    yield from counted(
+        "note",
+        empty,
+        "{n} mask(s) are empty ({first}): their images are defective, but have no region for pixel metrics.",
+    )
+    yield from counted(
+        "note", most, "{n} mask(s) mark more than half of their image ({first}): are they inverted? Defects are white."
+    )
+    yield from counted(
+        "note", odd, "{n} mask(s) are not 8-bit gray with 0 and 255 alone ({first}): gray from 128 up counts as defect."
+    )
+
+
+def _content(mask: Path, header_of_mask: Header) -> MaskContent | str:
+    try:
+        return content_of(mask, header_of_mask)
+    except UserError as error:
+        return str(error)
+
+
+def _is_plain(found: Header) -> bool:
+    return found.mode in {"L", "1"}
+
+
+# -- pixels of training images ----------------------------------------------------------------------------------------------------
+
+
+def _bit_depth(category: Category, headers: Mapping[Path, Header], bits: int | None) -> Iterator[Finding]:
+    """Whether 16-bit files hold camera values of fewer bits, by the training images alone."""
+    deep = [image.path for image in category.train if image.path in headers and headers[image.path].bits == 16]
+    if not deep or bits is not None:
+        return
+    looked_at = deep[:: -(-len(deep) // LOOKED_AT)]
+    highest = max((_highest(path, headers[path]) for path in looked_at), default=0)
+    used, gray = max(8, int(highest).bit_length()), headers[looked_at[0]].grayscale
+    if 0 < highest < 2**14:
+        yield Finding(
+            "error" if used <= 12 else "warning",
+            f"{len(deep)} training images have 16 bits, but their values end at {highest} ({looked_at[0]}), so that they would use "
+            f"{highest * 255 // 65535 + 1} of 256 gray levels: these are {used}-bit values. "
+            + (f"Say input.bits={used + used % 2}" if gray else "Save them with 8 bits")
+            + ", or input.bits=16 if they are right.",
+        )
+
+
+def _highest(path: Path, found: Header) -> int:
+    try:
+        highest = int(np.flatnonzero(gray_histogram(path)).max(initial=0))
+    except UserError:
+        return 65535  # named when it is read
+    return highest if found.grayscale else highest * 256 + 255
+
+
+# -- one image twice --------------------------------------------------------------------------------------------------------------
+
+
+def _shared(category: Category) -> Iterator[Finding]:
+    """Test images that are training images, too, and images that are called both good and defective; by their bytes."""
+    copies = _equal_files((*category.train, *category.test))
+    train = {image.path for image in category.train}
+    both, again = [], []
+    for group in copies:
+        tested = [image for image in group if image.path not in train]
+        if {image.is_defective for image in group} == {True, False}:
+            both.append(f"{group[0].path} and {next(i.path for i in group if i.is_defective != group[0].is_defective)}")
+        elif tested and len(tested) < len(group):
+            again.append(f"{tested[0].path}")
+    yield from counted(
+        "error", both, "{n} image(s) lie among the good and among the defective ({first}): remove one of each."
+    )
+    yield from counted(
+        "warning",
+        again,
+        "{n} test image(s) are training images, too ({first}): that flatters the numbers; remove them from one part.",
+    )
+
+
+def _equal_files(images: Iterable[ImageFile]) -> list[list[ImageFile]]:
+    """Images of equal bytes. Few files need to be read: those of one size whose last bytes agree."""
+    by_size: dict[int, list[ImageFile]] = defaultdict(list)
+    for image in images:
+        by_size[image.path.stat().st_size].append(image)
+    by_end: dict[tuple[int, bytes], list[ImageFile]] = defaultdict(list)
+    for size, group in by_size.items():
+        for image in group if len(group) > 1 else ():
+            by_end[size, _end_of(image.path, size)].append(image)
+    by_content: dict[str, list[ImageFile]] = defaultdict(list)
+    for group in by_end.values():
+        for image in group if len(group) > 1 else ():
+            by_content[hash_of(image.path)].append(image)
+    return [group for group in by_content.values() if len(group) > 1]
+
+
+def _end_of(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, size - TAIL))
+        return file.read(TAIL)

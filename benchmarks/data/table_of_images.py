@@ -1,0 +1,158 @@
+"""A category from a CSV that lists its images: path, label and, if wanted, split, mask and object, in any order and case."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from benchmarks.common.errors import UserError, nearest
+from benchmarks.data.images import what_is
+from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
+from benchmarks.data.listing import check_name, listing
+from benchmarks.data.mask_files import same_stem
+from benchmarks.data.names import TEST_NAMES, TRAIN_NAMES, Layout
+from benchmarks.data.split import hold_out
+
+COLUMNS = {
+    "path": ("path", "image", "image_path", "file", "filename"),
+    "label": ("label", "class", "defect", "defect_type", "kind"),
+    "split": ("split", "part", "set"),
+    "mask": ("mask", "mask_path", "ground_truth"),
+    "object": ("object", "category"),
+}
+NORMAL_LABELS = {"0": GOOD, "1": "bad"}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of the table that is an image of this category."""
+
+    line: int
+    path: Path
+    name: str
+    kind: str
+    split: str
+    mask: Path | None
+
+
+def find_table(folder: Path) -> Path | None:
+    """The CSV in a folder that has columns for path and label, if there is exactly one such."""
+    tables = [path for path in listing(folder).others if path.suffix.lower() == ".csv" and _is_table(path)]
+    return tables[0] if len(tables) == 1 else None
+
+
+def objects_in(table: Path) -> list[str]:
+    """The categories that a table lists in its column `object`, sorted.
+
+    Raises:
+        UserError: the table cannot be read, or has no such column.
+    """
+    names = {row.get("object", "") for _, row in _rows(table)}
+    if "" in names:
+        raise UserError(f"{table} needs a column object that names the category of each image.")
+    return sorted(names)
+
+
+def read_table(table: Path, name: str, layout: Layout, root: Path) -> Category:
+    """The category `name` of a table; without a column `object` all its rows. Paths are taken below `root`.
+
+    Raises:
+        UserError: the table cannot be read, names a file that is not there, or has no good image to fit to.
+    """
+    rows = [_row(table, line, row, layout, root) for line, row in _rows(table) if row.get("object", name) == name]
+    if not rows:
+        raise UserError(f"{table} lists no image of '{name}'. {nearest(name, objects_in(table))}")
+    findings: list[Finding] = []
+    train = [row for row in rows if row.split == "train"]
+    bad = [row.path for row in train if row.kind != GOOD]
+    findings += counted("warning", bad, "{n} defective image(s) are listed for training ({first}) and left out.")
+    train, test = [row for row in train if row.kind == GOOD], [row for row in rows if row.split == "test"]
+    split = ""
+    if undecided := [row for row in rows if not row.split]:
+        good = [row for row in undecided if row.kind == GOOD]
+        chosen = hold_out(len(good), layout.test_share, layout.test_seed)
+        train += [row for row, tested in zip(good, chosen, strict=True) if not tested]
+        test += [row for row, tested in zip(good, chosen, strict=True) if tested]
+        test += [row for row in undecided if row.kind != GOOD]
+        drawn = f"share {layout.test_share:g}, seed {layout.test_seed}"
+        split = f"{sum(chosen)} of {len(good)} good images drawn for testing ({drawn})"
+    if not train:
+        raise UserError(f"{table} lists no good image of '{name}' to fit to (labels read as good: {_good(layout)}).")
+    images = [*(_image("train", row) for row in train), *(_image("test", row) for row in test)]
+    findings += same_stem(images)
+    return Category(
+        name, root, (*images[: len(train)],), (*images[len(train) :],), (*findings,), f"table {table.name}", split
+    )
+
+
+def _good(layout: Layout) -> str:
+    return ", ".join(map(str, layout.good)) or "good, ok, normal, pass, io, 0; others: data.layout.good=[LABEL]"
+
+
+def _image(part: str, row: _Row) -> ImageFile:
+    inside = "/".join(text for text in PurePosixPath(row.name).parts if text not in {"..", "/"})
+    return ImageFile(row.path, row.name, row.kind, row.mask, f"{part}/{row.kind.replace('/', '_')}/{inside}")
+
+
+def _row(table: Path, line: int, row: Mapping[str, str], layout: Layout, root: Path) -> _Row:
+    for column in ("path", "label"):
+        if not row.get(column):
+            raise UserError(f"{table}, line {line}: no {column}. Fill it, or remove the line.")
+    label, split = row["label"], row.get("split", "").casefold()
+    kind = GOOD if layout.is_good(label) else label if layout.good else NORMAL_LABELS.get(label, label)
+    part = "train" if split in TRAIN_NAMES else "test" if split in TEST_NAMES else split
+    if part not in {"train", "test", ""}:
+        raise UserError(f"{table}, line {line}: split is '{row['split']}', not train or test.")
+    mask = _file(table, line, root, row["mask"]) if row.get("mask") and kind != GOOD else None
+    return _Row(line, _file(table, line, root, row["path"]), row["path"].replace("\\", "/"), kind, part, mask)
+
+
+def _file(table: Path, line: int, root: Path, text: str) -> Path:
+    path = root / text.replace("\\", "/")
+    check_name(path)
+    if not path.is_file():
+        raise UserError(f"{table}, line {line}: {path} is {what_is(path)}. Paths count from {root}.")
+    return path
+
+
+def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The number of each line and its values, by our names of the columns."""
+    if not table.is_file():
+        raise UserError(f"{table} is {what_is(table)}: it should be a CSV of images (data.layout.table).")
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            head = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=_delimiter(head))
+            columns = _columns(next(reader, []))
+            if "path" not in columns or "label" not in columns:
+                raise UserError(f"{table} has no columns path and label: its first line is '{head.strip()[:80]}'.")
+            for values in reader:
+                if any(map(str.strip, values)):
+                    if len(values) != len(columns):
+                        raise UserError(
+                            f"{table}, line {reader.line_num}: {len(values)} values, the header has {len(columns)}."
+                        )
+                    yield reader.line_num, {name: value.strip() for name, value in zip(columns, values, strict=True)}
+    except UnicodeDecodeError as error:
+        raise UserError(f"{table} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8.") from error
+    except csv.Error as error:
+        raise UserError(f"{table} cannot be read as CSV: {error}.") from error
+
+
+def _columns(header: list[str]) -> list[str]:
+    names = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
+    return [names.get(text.strip().casefold(), text.strip()) for text in header]
+
+
+def _delimiter(head: str) -> str:
+    return max(",;\t", key=head.count)
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            head = file.readline()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return {"path", "label"} <= set(_columns(next(csv.reader([head], delimiter=_delimiter(head)), [])))
