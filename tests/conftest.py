@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFile
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -87,6 +87,21 @@ def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(module, name, spy)
     return opened
+
+
+@pytest.fixture
+def decoded_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all image files whose pixels are decoded from now on, in their order."""
+    decoded: list[str] = []
+    original = ImageFile.ImageFile.load
+
+    def spy(file: Any) -> Any:
+        if file.fp is not None:  # Pillow asks again for pixels that it has
+            decoded.append(str(file.fp.name))
+        return original(file)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", spy)
+    return decoded
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

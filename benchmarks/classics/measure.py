@@ -61,6 +61,9 @@ class SampleBenchmark:
         places = (config.data.get("csv"), config.data.get("root"))
         return [Path(place) for place in places if place is not None and Path(place).exists()]
 
+    def survey(self, config: DictConfig, category: Samples) -> tuple[str, ...]:
+        return ()  # they are checked as they are read
+
     def train_fingerprint(self, config: DictConfig, category: Samples) -> str:
         return category.train_fingerprint()
 

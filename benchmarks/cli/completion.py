@@ -65,7 +65,7 @@ def _values(group: str, start: str, given: str) -> Iterator[str]:
 
 def _categories_of(given: str) -> list[str]:
     """The categories of the folder that `data.root=` names, where it was given."""
-    from benchmarks.data.index import category_names
+    from benchmarks.data.layouts import category_names
 
     roots = [word.removeprefix("data.root=") for word in given.split(" ") if word.startswith("data.root=")]
     return category_names(Path(roots[-1]).expanduser()) if roots else []

@@ -14,7 +14,7 @@ import click
 from benchmarks.cli.errors import user_errors
 from benchmarks.common import provenance
 from benchmarks.common.project import project_file, version_line
-from benchmarks.data.index import category_names
+from benchmarks.data.layouts import category_names
 
 NOT_OPTIONAL = {"cpu", "gpu", "test", "lint", "docs", "speed", "golden", "browser"}
 """Extras that a user has in any case, or that only developers need."""

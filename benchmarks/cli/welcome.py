@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.data.index import GOOD, IMAGE_SUFFIXES, category_names
+from benchmarks.data.images import IMAGE_SUFFIXES
+from benchmarks.data.index import GOOD
+from benchmarks.data.layouts import category_names
 
 FOLDERS_TO_LOOK_IN = ("data/mvtec_ad", "data")
 

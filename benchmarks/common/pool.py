@@ -1,19 +1,26 @@
 """Threads that decode images: as many as the run was given (`threads`), else one for each core."""
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 _given: list[int] = []
 
 
-def limit_pool(threads: int) -> None:
-    """Let later pools of this process have so many threads."""
-    _given[:] = [threads]
+@contextmanager
+def limited_pool(threads: int) -> Iterator[None]:
+    """In a block, let the pools of this process have so many threads."""
+    _given.append(threads)
+    try:
+        yield
+    finally:
+        _given.pop()
 
 
 def pool() -> ThreadPoolExecutor:
     """A pool of threads; Pillow and zlib let go of the interpreter lock."""
-    return ThreadPoolExecutor(_given[0] if _given else available_cores())
+    return ThreadPoolExecutor(_given[-1] if _given else available_cores())
 
 
 def available_cores() -> int:

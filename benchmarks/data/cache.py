@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,11 +13,12 @@ from tqdm import tqdm
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import replacing
+from benchmarks.common.pool import pool
 from benchmarks.data.fingerprint import fingerprint
-from benchmarks.data.images import Colour, decode
+from benchmarks.data.images import Colour, Fit, decode
 from benchmarks.data.index import ImageFile
 
-FORMAT = 1  # raise it when decoding changes
+FORMAT = 2  # raise it when decoding changes
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,26 @@ class Decoding:
     px: int | None
     """Side to which images are resized; None keeps the original size, which must then be height x width."""
     resample: str
+    fit: Fit = "squash"
+    bits: int | None = None
 
     @property
     def channels(self) -> int:
         return 1 if self.colour == "gray" else 3
 
     @classmethod
-    def for_category(cls, train: Sequence[ImageFile], px: int | None, colour: Colour, resample: str) -> "Decoding":
+    def for_category(
+        cls,
+        train: Sequence[ImageFile],
+        px: int | None,
+        colour: Colour,
+        resample: str,
+        fit: Fit = "squash",
+        bits: int | None = None,
+    ) -> "Decoding":
         """Settle size and colour, where they are the files' own, by the first training image."""
-        height, width, channels = decode(train[0].path, colour, px, resample).shape
-        return cls(height, width, "gray" if channels == 1 else "rgb", px, resample)
+        height, width, channels = decode(train[0].path, colour, px, resample, fit, bits).shape
+        return cls(height, width, "gray" if channels == 1 else "rgb", px, resample, fit, bits)
 
     def read(self, image: ImageFile) -> NDArray[np.uint8]:
         """Decode one image, (H, W, C).
@@ -48,7 +58,7 @@ class Decoding:
         Raises:
             UserError: the file cannot be read, or has another size where the original size is kept.
         """
-        pixels = decode(image.path, self.colour, self.px, self.resample)
+        pixels = decode(image.path, self.colour, self.px, self.resample, self.fit, self.bits)
         if pixels.shape[:2] != (self.height, self.width):
             raise UserError(
                 f"{image.path} has {pixels.shape[1]} x {pixels.shape[0]} pixels, the first training image {self.width} x "
@@ -101,8 +111,8 @@ def _write(path: Path, images: Sequence[ImageFile], decoding: Decoding) -> None:
 
 def _decoded(images: Sequence[ImageFile], decoding: Decoding) -> Iterator[NDArray[np.uint8]]:
     """Decode in threads: Pillow lets go of the interpreter lock."""
-    with ThreadPoolExecutor() as pool:
+    with pool() as threads:
         # disable=None: no bar where the output is no terminal
         yield from tqdm(
-            pool.map(decoding.read, images), "decoding images", len(images), leave=False, unit="image", disable=None
+            threads.map(decoding.read, images), "decoding images", len(images), leave=False, unit="image", disable=None
         )

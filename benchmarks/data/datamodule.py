@@ -17,7 +17,7 @@ from benchmarks.common.seeding import stream, stream_seed
 from benchmarks.data.augmentation import Augmentation, draw_views, render
 from benchmarks.data.cache import Decoding, load_images
 from benchmarks.data.datasets import AugmentedViews, Images, ViewBatch, batches, to_float
-from benchmarks.data.images import Colour
+from benchmarks.data.images import Colour, Fit
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.split import Fold, draw, fold_split, split
 
@@ -35,6 +35,10 @@ class Input:
     patch: int | None = None
     """Side of the training patches; None trains on whole images."""
     resample: str = "bilinear"
+    fit: Fit = "squash"
+    """How images that are not square get there."""
+    bits: int | None = None
+    """Of 16-bit gray files, how many are used; None takes all."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ class DefectData(pl.LightningDataModule):
     @cached_property
     def decoding(self) -> Decoding:
         """Size and colour, settled by the training images alone."""
-        return Decoding.for_category(self.category.train, self.input.px, self.input.colour, self.input.resample)
+        seen = self.input
+        return Decoding.for_category(self.category.train, seen.px, seen.colour, seen.resample, seen.fit, seen.bits)
 
     def read(self) -> None:
         """Read the images to fit to and those held out.

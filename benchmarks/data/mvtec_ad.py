@@ -3,7 +3,6 @@
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -15,11 +14,13 @@ from scipy.stats import mannwhitneyu
 from tqdm import tqdm
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.pool import pool
 from benchmarks.common.project import project_file
 from benchmarks.data.images import decode
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.layouts import category_names, read_category
 from benchmarks.data.masks import read_mask
+from benchmarks.data.survey import Survey, survey
 
 TABLE1 = project_file("results", "paper", "table1_dataset.csv")
 OTHER_LIGHT = 0.9  # share of pairs of a good test and a good training image of which the former is the brighter
@@ -70,7 +71,6 @@ class _Decoded:
     """Mean gray value, 0 to 255."""
     regions: int = 0
     problem: str = ""
-    note: str = ""
 
 
 def table1() -> dict[str, CategoryFacts]:
@@ -113,13 +113,15 @@ def _verify_category(root: Path, name: str, expected: CategoryFacts | None) -> C
         category = read_category(root, name)
     except UserError as error:
         return CategoryReport(name, expected, problems=[str(error)])
-    decoded = _decode_all(category)
+    surveyed = survey(category)
+    decoded = _decode_all(category, surveyed)
     found = _found(category, decoded)
-    problems = [one.problem for one in decoded if one.problem] + [*_differences(found, expected)]
-    notes = [one.note for one in decoded if one.note]
-    if not category.has_masks:
-        notes.append(f"{category.root} has no masks in ground_truth: there will be no pixel metrics.")
-    notes += _other_light(category, decoded)
+    problems = [
+        *surveyed.texts("error"),
+        *(one.problem for one in decoded if one.problem),
+        *_differences(found, expected),
+    ]
+    notes = [*surveyed.texts("warning"), *surveyed.texts("note"), *_other_light(category, decoded)]
     return CategoryReport(name, expected, found, problems, notes)
 
 
@@ -140,15 +142,16 @@ def _other_light(category: Category, decoded: Sequence[_Decoded]) -> Iterator[st
         )
 
 
-def _decode_all(category: Category) -> list[_Decoded]:
+def _decode_all(category: Category, surveyed: Survey) -> list[_Decoded]:
     images = [*category.train, *category.test]
-    with ThreadPoolExecutor() as pool:
-        return list(
-            tqdm(pool.map(_decode, images), category.name, len(images), unit="image", leave=False, disable=None)
-        )
+    with pool() as threads:
+        decoded = threads.map(lambda image: _decode(image, surveyed), images)
+        return list(tqdm(decoded, category.name, len(images), unit="image", leave=False, disable=None))
 
 
-def _decode(image: ImageFile) -> _Decoded:
+def _decode(image: ImageFile, surveyed: Survey) -> _Decoded:
+    if not all(surveyed.can_read(path) for path in (image.path, image.mask) if path is not None):
+        return _Decoded()  # the survey says why
     try:
         pixels = decode(image.path)
         mask = None if image.mask is None else read_mask(image.mask)
@@ -156,20 +159,16 @@ def _decode(image: ImageFile) -> _Decoded:
         return _Decoded(problem=str(error))
     height, width, channels = pixels.shape
     known: dict[str, Any] = {"size": (height, width), "grayscale": channels == 1, "brightness": float(pixels.mean())}
-    if mask is None:
-        return _Decoded(**known)
-    if mask.shape != (height, width):
-        sizes = f"{mask.shape[1]} x {mask.shape[0]} pixels, its image {width} x {height}"
-        return _Decoded(**known, problem=f"{image.mask} has {sizes}: draw it at the image's size.")
-    _, regions = ndimage.label(mask, structure=EIGHT_CONNECTED)
-    note = "" if regions else f"{image.mask} is empty: its image is defective, but has no region for pixel metrics."
-    return _Decoded(**known, regions=regions, note=note)
+    if mask is not None:
+        _, known["regions"] = ndimage.label(mask, structure=EIGHT_CONNECTED)
+    return _Decoded(**known)
 
 
 def _found(category: Category, decoded: Sequence[_Decoded]) -> CategoryFacts:
     defective = [image for image in category.test if image.is_defective]
-    sides = {side for one in decoded if not one.problem for side in one.size}
-    colours = {one.grayscale for one in decoded if not one.problem}
+    readable = [one for one in decoded if one.size != (0, 0)]
+    sides = {side for one in readable for side in one.size}
+    colours = {one.grayscale for one in readable}
     return CategoryFacts(
         train_good=len(category.train),
         test_good=len(category.test) - len(defective),

@@ -33,6 +33,10 @@ class Survey:
     """Of all images and masks that can be read."""
     findings: tuple[Finding, ...]
 
+    def can_read(self, path: Path) -> bool:
+        """Whether a file's header could be read and its end is there."""
+        return path in self.headers and self.headers[path].whole
+
     def texts(self, level: Level) -> list[str]:
         return [finding.text for finding in self.findings if finding.level == level]
 

@@ -25,6 +25,14 @@ class Benchmark(Protocol):
         """The files and folders that the samples come from: as long as none has changed, neither have the samples."""
         ...
 
+    def survey(self, config: DictConfig, category: Any) -> Sequence[str]:
+        """Check the samples before anything is fitted; what is left out of them is the warnings that go into the record.
+
+        Raises:
+            UserError: something in them would falsify a number.
+        """
+        ...
+
     def train_fingerprint(self, config: DictConfig, category: Any) -> str:
         """What methods are fitted to, as a hash of its content."""
         ...

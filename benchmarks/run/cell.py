@@ -122,6 +122,7 @@ def _run_and_record(
     config: DictConfig, benchmark: Benchmark, category: Any, identity: Identity, store: RunStore
 ) -> Record:
     cell = Cell(config.method.name, config.category.name, config.seed)
+    warnings = tuple(benchmark.survey(config, category))
     start = time.perf_counter()
     record = Record(
         method=cell.method,
@@ -140,6 +141,7 @@ def _run_and_record(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
         overrides=_overrides(),
+        warnings=warnings,
     )
     with store.writing(cell) as folder, _logged_to(folder / "log.txt"):
         log.info("running: %s, budget %s", cell, record.budget)

@@ -1,6 +1,9 @@
 """The benchmark of defects in images: categories in MVTec AD's layout, anomaly maps, a minimum defect area."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
@@ -11,19 +14,32 @@ from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.layouts import read_category
+from benchmarks.data.names import Layout
+from benchmarks.data.survey import survey
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
 from benchmarks.run.measure import measure
 from benchmarks.store.record import Result
+
+log = logging.getLogger(__name__)
 
 
 class Defects:
     """Images of products; see `measure` for the main line."""
 
     def read(self, config: DictConfig) -> Category:
-        return read_category(_data_root(config), config.category.name)
+        return read_category(_data_root(config), config.category.name, layout_of(config))
 
     def files(self, config: DictConfig, category: Category) -> list[Path]:
         return [category.root]
+
+    def survey(self, config: DictConfig, category: Category) -> list[str]:
+        found = survey(category, config.protocol.validation_share, config.input.bits)
+        found.refuse()
+        for text in found.texts("note"):
+            log.info("note: %s", text)
+        for text in found.texts("warning"):
+            log.warning("warning: %s", text)
+        return found.texts("warning")
 
     def train_fingerprint(self, config: DictConfig, category: Category) -> str:
         return _fingerprint(config, category.train)
@@ -32,7 +48,24 @@ class Defects:
         return _fingerprint(config, category.test)
 
     def measure(self, config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
-        return measure(config, category, folder)
+        result, scores = measure(config, category, folder)
+        if not category.split:
+            return result, scores
+        _split_table(category).to_csv(folder / "split.csv", index=False)
+        return replace(result, facts=result.facts | {"test_images": category.split}), scores
+
+
+def _split_table(category: Category) -> pd.DataFrame:
+    """Which file is for training and which for testing, where that was drawn."""
+    parts = (("train", category.train), ("test", category.test))
+    rows = [(image.name, part, image.defect_type) for part, images in parts for image in images]
+    return pd.DataFrame(rows, columns=["path", "split", "defect_type"])
+
+
+def layout_of(config: DictConfig) -> Layout:
+    """How the categories' folders are read: `data.layout`."""
+    settings: Any = OmegaConf.to_container(config.data.get("layout") or OmegaConf.create({}), resolve=True)
+    return Layout(**settings)
 
 
 def _data_root(config: DictConfig) -> Path:

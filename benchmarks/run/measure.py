@@ -212,7 +212,7 @@ def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | 
 def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectData:
     return DefectData(
         category,
-        Input(**config.input),
+        Input(**{name: config.input[name] for name in Input.__dataclass_fields__}),
         Training(**config.method.train),
         Augmentation(**config.category.augmentation),
         validation_share=config.protocol.validation_share,

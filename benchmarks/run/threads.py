@@ -1,11 +1,12 @@
 """CPU threads of a cell: cells that run side by side share the cores."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.common.pool import available_cores, limited_pool
 
 
 def threads_of(config: DictConfig) -> int | None:
@@ -25,14 +26,9 @@ def share_of(launcher: DictConfig, cores: int) -> int | None:
     return None
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def limited_threads(threads: int | None) -> Iterator[None]:
-    """In a block, let torch, numba and the BLAS and OpenMP libraries of this process use so many threads; None changes nothing."""
+    """In a block, let torch, numba, decoding, BLAS and OpenMP of this process use so many threads; None changes nothing."""
     if threads is None:
         yield
         return
@@ -44,7 +40,7 @@ def limited_threads(threads: int | None) -> Iterator[None]:
     torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     try:
-        with threadpool_limits(threads):
+        with threadpool_limits(threads), limited_pool(threads):
             yield
     finally:
         torch.set_num_threads(of_torch)

@@ -119,6 +119,8 @@ class Record:
     """Of the whole cell: decoding, fitting, scoring."""
     overrides: tuple[str, ...]
     """What was said on the command line, so that the same cell can be asked for again."""
+    warnings: tuple[str, ...] = ()
+    """What was left out of the data, and what to mind when reading the numbers."""
     result: Result | None = None
     error: str = ""
     standing: str = ""
@@ -146,7 +148,9 @@ def read_record(path: Path) -> Record:
             raise UserError(f"{path} was written by another version (schema {found['schema']}, not {SCHEMA}). {remedy}")
         if found["result"] is not None:
             found["result"] = _result(found["result"])
-        record = Record(**found | {"overrides": tuple(found["overrides"])})
+        record = Record(
+            **found | {"overrides": tuple(found["overrides"]), "warnings": tuple(found.get("warnings", ()))}
+        )
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError) as error:

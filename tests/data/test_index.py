@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.common.errors import UserError
 from benchmarks.data.layouts import category_names, read_category
+from benchmarks.data.survey import survey
 
 
 def test_files_come_in_order_with_their_masks(tree: Callable[..., Path]) -> None:
@@ -53,14 +54,14 @@ def test_a_mask_without_its_image_is_named(tree: Callable[..., Path]) -> None:
     root = tree()
     (root / "parts" / "test" / "scratch" / "001.png").unlink()
     with pytest.raises(UserError, match=r"001_mask\.png is the mask of no image"):
-        read_category(root, "parts")
+        survey(read_category(root, "parts")).refuse()
 
 
 def test_an_image_without_its_mask_is_named(tree: Callable[..., Path]) -> None:
     root = tree()
     (root / "parts" / "ground_truth" / "scratch" / "001_mask.png").unlink()
     with pytest.raises(UserError, match=r"scratch/001\.png has no mask, but other images"):
-        read_category(root, "parts")
+        survey(read_category(root, "parts")).refuse()
 
 
 def test_real_bottle_has_the_papers_counts(mvtec_ad: Path) -> None:

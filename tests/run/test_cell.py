@@ -197,10 +197,10 @@ def test_the_traceback_is_there_for_those_who_want_it(parts: Path, monkeypatch: 
     assert isinstance(run(parts, "category=prats").exception, UserError)
 
 
-def test_all_training_images_are_read_before_any_test_image(parts: Path, opened_files: list[str]) -> None:
+def test_no_test_image_is_decoded_before_all_training_images(parts: Path, decoded_files: list[str]) -> None:
     assert run(parts).exit_code == 0
-    of_test = [i for i, path in enumerate(opened_files) if "/parts/test/" in path or "/parts/ground_truth/" in path]
-    of_train = [i for i, path in enumerate(opened_files) if "/parts/train/" in path]
+    of_test = [i for i, path in enumerate(decoded_files) if "/parts/test/" in path]
+    of_train = [i for i, path in enumerate(decoded_files) if "/parts/train/" in path]
     assert of_train and of_test and max(of_train) < min(of_test)
 
 
