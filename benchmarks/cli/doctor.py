@@ -58,7 +58,7 @@ def program() -> Iterator[str]:
 def devices() -> Iterator[str]:
     import torch
 
-    from benchmarks.run.threads import available_cores
+    from benchmarks.common.pool import available_cores
 
     yield f"{provenance.processor()}: {available_cores()} cores, torch uses {torch.get_num_threads()} threads"
     for index in range(torch.cuda.device_count()):
