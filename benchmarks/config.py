@@ -3,6 +3,7 @@
 One way for a run, a sweep, an estimate and a look at old runs. Needs no torch.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -59,6 +60,12 @@ def composed(overrides: Sequence[str]) -> DictConfig:
     register_own_categories(overrides)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return hydra.compose("config", list(overrides))
+
+
+def quoted(key: str, value: str) -> str:
+    """An override whose value may hold any character."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    return f"{key}='{escaped}'"
 
 
 def chosen(overrides: Iterable[str], group: str) -> set[str]:

@@ -17,6 +17,7 @@ from benchmarks.cli.publish import publish
 from benchmarks.cli.study import study
 from benchmarks.cli.welcome import show_next_steps
 from benchmarks.common.errors import UserError
+from benchmarks.common.machine import make_output_robust
 from benchmarks.common.project import version_line
 
 RESULTS = click.option(
@@ -49,6 +50,7 @@ def main(context: click.Context) -> None:
     defectbench report                                            leaderboard and tables of what has been run
     defectbench compare results results/other                     what changed between two results folders
     """
+    make_output_robust()
     if context.invoked_subcommand is None:
         with user_errors():
             show_next_steps()
@@ -78,15 +80,17 @@ def run(overrides: tuple[str, ...]) -> None:
         if not _says_what_to_run(overrides):
             raise UserError(f"Which method? Add method=NAME. Known: {', '.join(config.method_names())}.")
         from benchmarks.cli import application
+        from benchmarks.cli.overrides import arranged, checked
         from benchmarks.common.logs import configure_logging
         from benchmarks.sweep import sweeper
 
-        with hydra_raises():
+        arguments = arranged(overrides)
+        with checked(arguments), hydra_raises():
             config.register_resolvers()
-            config.register_own_categories(overrides)
+            config.register_own_categories(arguments)
             sweeper.register()
             configure_logging()
-            application.run(overrides)
+            application.run(arguments)
 
 
 @main.command()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from benchmarks.common.errors import UserError, nearest
+from benchmarks.common.words import printable
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -25,7 +26,7 @@ def user_errors() -> Iterator[None]:
     except Exception as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise
-        raise click.ClickException(_in_words(error)) from error
+        raise click.ClickException(printable(_in_words(error))) from error
 
 
 def _in_words(error: Exception) -> str:

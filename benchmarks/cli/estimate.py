@@ -22,13 +22,14 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
     Figures come from cells measured in a store, else from those that come with the project; where there is none, it says so.
     """
     with user_errors():
+        from benchmarks.cli.overrides import arranged, checked
         from benchmarks.report.terminal import console
         from benchmarks.sweep.costs import measured, write_figures
         from benchmarks.sweep.estimate import estimate, in_words, methods_table
         from benchmarks.sweep.plan import planned_cells, workers_of
 
-        workers, rest = workers_of(overrides)
-        with hydra_raises():
+        workers, rest = workers_of(arranged(overrides))
+        with checked(rest), hydra_raises():
             cells, left_out = planned_cells(rest)
         if not cells:
             raise UserError("No cell is wanted: none of these methods applies to any of these categories.")

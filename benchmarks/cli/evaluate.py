@@ -43,6 +43,7 @@ def evaluate(
     category.kind=texture.
     """
     with user_errors():
+        from benchmarks.cli.overrides import checked
         from benchmarks.common.logs import configure_logging
         from benchmarks.report.terminal import run_in_words
         from benchmarks.run.evaluate import Request, find_maps
@@ -50,7 +51,7 @@ def evaluate(
 
         configure_logging()
         request = Request(root, dataset, results, seed, threshold, overrides)
-        with hydra_raises():
+        with checked(overrides), hydra_raises():
             for folder in find_maps(maps, method):
                 click.echo(run_in_words(evaluate_category(folder, request)))
         click.echo(f"Tables: defectbench report --results {results}")

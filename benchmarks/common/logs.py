@@ -3,11 +3,20 @@
 import logging
 import warnings
 
+from benchmarks.common.words import printable
+
+
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
 
 def configure_logging(silent: bool = False) -> None:
     """Our own lines as they are; a full disk costs lines, not the run."""
     log = logging.getLogger("benchmarks")
-    log.handlers = [logging.NullHandler() if silent else logging.StreamHandler()]
+    handler = logging.NullHandler() if silent else logging.StreamHandler()
+    handler.setFormatter(_Printable())
+    log.handlers = [handler]
     log.propagate = False
     log.setLevel(logging.INFO)
     logging.raiseExceptions = False

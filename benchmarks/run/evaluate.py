@@ -15,7 +15,7 @@ from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.common.project import revision
-from benchmarks.config import composed
+from benchmarks.config import composed, quoted
 from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile
@@ -143,7 +143,7 @@ def _config(category: str, request: Request) -> DictConfig:
     if request.threshold is not None and not math.isfinite(request.threshold):
         raise UserError(f"--threshold {request.threshold} is not a number that scores can be compared with.")
     given = [] if request.threshold is None else [f"protocol.threshold=given:{request.threshold!r}"]
-    config = composed([f"category={category}", *request.overrides, *given])
+    config = composed([quoted("category", category), *request.overrides, *given])
     return OmegaConf.masked_copy(config, ["protocol", "category"])
 
 

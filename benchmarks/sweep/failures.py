@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
 from benchmarks.sweep.outcomes import FAILED, Outcome
 from benchmarks.sweep.plan import PlannedCell
@@ -21,5 +20,5 @@ def failures_table(planned: Sequence[PlannedCell], ended: Mapping[int, Outcome])
             reason, _, more = outcome.words.partition("\nMore in ")
             place = Path(more.rstrip(".\n"))
             reason = reason.removeprefix(f"{cell} failed: ").removeprefix(f"{cell} ")
-            shown.add_row(Text(str(cell)), Text(reason), Text(str(place.parent) if more and place.exists() else "-"))
+            shown.add_row(str(cell), reason, str(place.parent) if more and place.exists() else "-")
     return shown

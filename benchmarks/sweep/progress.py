@@ -8,10 +8,10 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from benchmarks.report.terminal import PlainConsole
 from benchmarks.sweep.outcomes import FAILED, Outcome, Outcomes, begun
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ class ProgressDisplay:
         self._thread.join()
 
     def _watch(self) -> None:
-        console = Console(stderr=True)
+        console = PlainConsole(stderr=True)
         if self.alone or not console.is_terminal:
             self._follow(log.info, lambda now, news: log.info("sweep: %s", now) if news else None)
             return
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             self._follow(
-                lambda line: live.console.print(line, highlight=False, markup=False),
+                lambda line: live.console.print(line),
                 lambda now, news: live.update(Text(now)),
             )
 

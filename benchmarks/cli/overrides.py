@@ -1,0 +1,186 @@
+"""Overrides as users type them: put in order, checked before anything is composed, and what is wrong with them in plain words."""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from benchmarks.common.errors import UserError, nearest
+from benchmarks.config import CONF, composed, quoted
+
+WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
+"""Settings that count something; other whole numbers in `conf/` stand for numbers of any kind."""
+
+PLAIN = re.compile(r"[\w/.+:@#=~ -]+")
+"""No character that makes a list, a group or a quotation."""
+
+
+def arranged(arguments: Iterable[str]) -> list[str]:
+    """Options first, wherever they were typed, as Hydra wants them; a leading ~ in a value is the home folder."""
+    given = list(arguments)
+    overrides = [text for text in given if not text.startswith("-") and ("=" in text or text.startswith("~"))]
+    return [*(text for text in given if text not in overrides), *map(_readable, overrides)]
+
+
+def _readable(text: str) -> str:
+    """With quotes around a value that Hydra cannot read and that can mean one thing only."""
+    key, _, value = text.partition("=")
+    value = str(Path(value).expanduser()) if value.startswith("~/") else value
+    if PLAIN.fullmatch(value) and ("=" in value or "#" in value or not value.isascii()):
+        return quoted(key, value)
+    return f"{key}={value}" if "=" in text else text
+
+
+@contextmanager
+def checked(arguments: Sequence[str]) -> Iterator[None]:
+    """Look through overrides before a block, and say in plain words what Hydra finds wrong with them in it.
+
+    Raises:
+        UserError: a value that has to be quoted or is of a wrong type, a key that does not exist.
+    """
+    overrides = [_parsed(text) for text in arguments if "=" in text and not text.startswith("-")]
+    for override in overrides:
+        _check_type(override)
+    try:
+        yield
+    except HydraException as error:
+        if words := _in_words(str(error), arguments, overrides):
+            raise UserError(words) from error
+        raise
+
+
+def _parsed(text: str) -> Override:
+    parser = OverridesParser.create()
+    try:
+        return parser.parse_override(text)
+    except HydraException:
+        key, _, value = text.partition("=")
+        raise UserError(
+            f"{text}: characters in this value mean something to Hydra. Quote it, once for the shell and once for Hydra: "
+            f'"{quoted(key, value)}"'
+        ) from None
+
+
+# -- types ------------------------------------------------------------------------------------------------------------------------
+
+
+def _check_type(override: Override) -> None:
+    key = override.key_or_group
+    if override.is_delete() or override.is_add() or key.startswith("hydra"):
+        return
+    known = [value for value in _defaults(key) if _tells(value)]
+    values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
+    for value in values:
+        if known and _tells(value) and not any(_fits(value, default, key) for default in known):
+            raise UserError(
+                f"{key}={_shown(value)}: it takes {_kind(known[0], key)}, such as {key}={_shown(known[0])}."
+            )
+
+
+def _tells(value: Any) -> bool:
+    """Null is allowed or refused where it is used; an interpolation may be anything."""
+    return value is not None and not (isinstance(value, str) and ("${" in value or value == "???"))
+
+
+def _fits(value: Any, default: Any, key: str) -> bool:
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, (int, float)):
+        whole = isinstance(default, int) and WHOLE.search(key)
+        return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if isinstance(default, (list, dict)):
+        return isinstance(value, type(default))
+    return not isinstance(value, (list, dict))
+
+
+def _kind(default: Any, key: str) -> str:
+    if isinstance(default, bool):
+        return "true or false"
+    if isinstance(default, (int, float)):
+        return "a whole number" if isinstance(default, int) and WHOLE.search(key) else "a number"
+    return "a list" if isinstance(default, list) else "keys with values" if isinstance(default, dict) else "one value"
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _defaults(key: str) -> Iterator[Any]:
+    """The values of a key in all files of `conf/` that may hold it."""
+    group, _, rest = key.partition(".")
+    if (CONF / group).is_dir():
+        sources = [(content, rest) for content in _contents(group)] if rest else []
+    else:
+        sources = [(content, key) for content in _contents("")]
+    for content, path in sources:
+        for part in path.split("."):
+            content = content.get(part) if isinstance(content, dict) else None
+        yield content
+
+
+@cache
+def _contents(group: str) -> list[Any]:
+    files = sorted((CONF / group).glob("*.yaml"))
+    return [OmegaConf.to_container(OmegaConf.load(file), resolve=False) for file in files]
+
+
+# -- what Hydra finds -------------------------------------------------------------------------------------------------------------
+
+
+def _in_words(said: str, arguments: Sequence[str], overrides: Sequence[Override]) -> str:
+    """Empty where Hydra's own words have to do."""
+    if "Ambiguous value for argument" in said:
+        lists = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
+        return f"{lists}: a list is swept over with -m: defectbench run -m {shlex.join(arguments)}"
+    if (found := re.search(r"Could not override '([^']+)'", said)) is None:
+        return ""
+    key = found.group(1).partition("@")[0]
+    return _two_commands(key, arguments, overrides) or f"There is no setting {key}. {nearest(key, _keys(overrides))}"
+
+
+def _two_commands(key: str, arguments: Sequence[str], overrides: Sequence[Override]) -> str:
+    """A setting that some of a sweep's methods have and others have not."""
+    swept = next((one for one in overrides if one.key_or_group == "method" and one.is_sweep_override()), None)
+    if swept is None or not key.startswith("method."):
+        return ""
+    having = {name: key in _keys([_parsed(f"method={name}")]) for name in swept.sweep_string_iterator()}
+    with_it = [name for name, has in having.items() if has]
+    without = [name for name, has in having.items() if not has]
+    if not with_it:
+        return ""
+    setting = [text for text in arguments if text.startswith(f"{key}=")]
+    rest = [text for text in arguments if text not in setting and text != swept.input_line]
+    commands = [["run", f"method={','.join(with_it)}", *rest, *setting], ["run", f"method={','.join(without)}", *rest]]
+    lines = "\n".join(f"  defectbench {shlex.join(command)}" for command in commands)
+    return f"{key} is a setting of {', '.join(with_it)}, not of {', '.join(without)}. Give two commands:\n{lines}"
+
+
+def _keys(overrides: Iterable[Override]) -> list[str]:
+    """All settings and groups of the configuration that the overrides choose, the first of each list."""
+    choices = []
+    for override in overrides:
+        if (CONF / override.key_or_group).is_dir():
+            swept = override.is_sweep_override()
+            value = next(iter(override.sweep_string_iterator())) if swept else override.get_value_element_as_str()
+            choices.append(f"{override.key_or_group}={value}")
+    try:
+        config = OmegaConf.to_container(composed(choices), resolve=False)
+    except HydraException:
+        return []
+    groups = [path.name for path in CONF.iterdir() if path.is_dir()]
+    return [*groups, *_flat(config, "")]
+
+
+def _flat(node: Any, prefix: str) -> Iterator[str]:
+    for name, value in node.items():
+        yield f"{prefix}{name}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
