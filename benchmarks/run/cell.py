@@ -100,6 +100,7 @@ def _identity(config: DictConfig, benchmark: Benchmark, category: Any) -> Identi
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     method_module = config.method.model._target_.rpartition(".")[0]
     deciding = {key: resolved[key] for key in DECIDING}
+    deciding["method"].pop("family", None)  # where tables list the method
     for weights in _weights(config):  # the content decides, not the name
         deciding["weights_content"] = hash_of(weights)
     return Identity(

@@ -1,5 +1,6 @@
 """CPU threads of a cell: cells that run side by side share the cores."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.pool import available_cores, limited_pool
+
+# What BLAS and OpenMP libraries that are loaded later, such as faiss's own, take their number of threads from.
+READ_WHEN_LOADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def threads_of(config: DictConfig) -> int | None:
@@ -39,6 +43,7 @@ def limited_threads(threads: int | None) -> Iterator[None]:
     of_torch, of_numba = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    os.environ |= dict.fromkeys(READ_WHEN_LOADED, str(threads))  # `isolated` puts the environment back
     try:
         with threadpool_limits(threads), limited_pool(threads):
             yield
