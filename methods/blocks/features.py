@@ -54,9 +54,13 @@ class FeatureSource(nn.Module):
 
         Gray is tripled; the mean and standard deviation that the network was trained with are applied here.
         """
-        normalised_BCHW = normalize(images_BCHW.expand(-1, 3, -1, -1), self.body.mean, self.body.std)
-        features: dict[str, Tensor] = self.body(normalised_BCHW.contiguous(memory_format=torch.channels_last))
+        features: dict[str, Tensor] = self.body(self.normalised(images_BCHW))
         return features
+
+    def normalised(self, images_BCHW: Tensor) -> Tensor:
+        """Images as the network takes them, (B, 3, H, W)."""
+        normalised_BCHW: Tensor = normalize(images_BCHW.expand(-1, 3, -1, -1), self.body.mean, self.body.std)
+        return normalised_BCHW.contiguous(memory_format=torch.channels_last)
 
     def train(self, mode: bool = True) -> "FeatureSource":
         return super().train(False)  # batch statistics would let images change each other's features

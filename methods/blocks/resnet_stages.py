@@ -94,6 +94,14 @@ class TrimmedConv2d(nn.Conv2d):
         return F.linear(input.flatten(1), taps_DCHW.flatten(1), self.bias)[:, :, None, None]
 
 
+def require_resnet(backbone: str, method: str) -> None:
+    """Raise a MethodError unless the backbone is one of torchvision's ResNets, whose build the method trains anew."""
+    if backbone not in PUBLISHED:
+        raise MethodError(
+            f"{method} trains a network of its backbone's build: method.backbone takes {', '.join(PUBLISHED)}, not {backbone}."
+        )
+
+
 def _check(backbone: str, layers: Sequence[str]) -> None:
     if backbone not in PUBLISHED:
         raise MethodError(f"method.backbone takes {', '.join(PUBLISHED)} or timm:<full tag>, not {backbone}.")
