@@ -11,15 +11,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.optim import Adam
-from torchvision.utils import save_image
 from tqdm import tqdm
 
 from methods.blocks.chunks import images_at_once
@@ -29,7 +26,7 @@ from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
 
 BETA2 = 0.999
-SHOWN = 64  # generated images for the logger and for `facts`
+SHOWN = 64  # generated images for `pictures` and `facts`
 
 
 @dataclass(frozen=True)
@@ -159,16 +156,9 @@ class AnoGAN(Method):
                 f"Training diverged in epoch {self.current_epoch} (loss of the discriminator {d_loss:g}, of the generator "
                 f"{g_loss:g}): lower method.model.learning_rate, or try another seed."
             )
-        self._show(self.generated(self.shown_z_ND))
 
-    def _show(self, generated_NCHW: Tensor) -> None:
-        """Hand every epoch's images to a logger that takes images; else keep the last epoch's as a file beside the losses."""
-        experiment: Any = getattr(self.logger, "experiment", None)
-        if hasattr(experiment, "add_images"):  # TensorBoard's
-            experiment.add_images("generated", generated_NCHW, self.current_epoch)
-        elif folder := getattr(self.logger, "log_dir", None):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            save_image(generated_NCHW, Path(folder) / "generated.png")
+    def pictures(self) -> dict[str, Tensor]:
+        return {"generated": self.generated(self.shown_z_ND)}
 
     def facts(self) -> dict[str, str | int | float]:
         """How much 64 generated images vary, and the first batch of the last epoch (`methods.blocks.diversity`)."""

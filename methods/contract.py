@@ -8,7 +8,10 @@ fitted:
   after the last batch). Keep what was fitted in registered buffers, so that it lands in the checkpoint.
 
 Either way ``validation_step`` may be written: Lightning runs it on the held-out good images after each epoch, after ``fit``.
-Random numbers come from torch's global generator, which the runner seeds for the method alone.
+Learning-rate schedules are returned by ``configure_optimizers``, and stepped for methods with manual optimisation too.
+Random numbers come from torch's global generator, which the runner seeds for the method alone. A method knows tensors, not
+files: what it has to show it returns from ``pictures``. What is promised here is checked in every run
+(`benchmarks/run/contract_check.py`).
 """
 
 from collections.abc import Mapping
@@ -54,6 +57,10 @@ class Method(pl.LightningModule):
 
     def facts(self) -> dict[str, str | int | float]:
         """What the run's record should say beside the numbers, such as `{"weights": "random"}`; `warning` is logged and shown."""
+        return {}
+
+    def pictures(self) -> dict[str, Tensor]:
+        """Images (N, C, H, W) in [0, 1], by name, that show how training goes: the runner keeps them after each epoch."""
         return {}
 
 

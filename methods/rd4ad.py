@@ -39,13 +39,13 @@ class RD4AD(FeatureTrained):
         backbone: str,
         weights: str,
         learning_rate: float,
-        betas: Sequence[float],
+        betas: tuple[float, float],
         sigma: float,
         feature_cache_mib: int,
     ) -> None:
         require_resnet(backbone, "RD4AD")
         super().__init__(FeatureSource(backbone, weights, LAYERS), feature_cache_mib)
-        self.learning_rate, self.betas, self.sigma = learning_rate, tuple(betas), sigma
+        self.learning_rate, self.betas, self.sigma = learning_rate, (betas[0], betas[1]), sigma
         self.bottleneck, self.decoder = FusedCode(backbone), ReverseResNet(backbone)
         self.to(memory_format=torch.channels_last)
 

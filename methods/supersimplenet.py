@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import MultiStepLR
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 from torchvision.ops import sigmoid_focal_loss
 from torchvision.transforms.functional import gaussian_blur
 
@@ -92,7 +92,7 @@ class SuperSimpleNet(FeatureTrained):
         map_B1HW = self.segmentation(adapted_BCHW)
         return map_B1HW, self.classification(adapted_BCHW, map_B1HW.detach())
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
         heads = [*self.segmentation.parameters(), *self.classification.parameters()]
         optimizer = torch.optim.AdamW(
             [
@@ -105,7 +105,7 @@ class SuperSimpleNet(FeatureTrained):
             ]
         )
         falls = [round(share * (self.trainer.max_epochs or 1)) for share in FALLS]
-        return {"optimizer": optimizer, "lr_scheduler": MultiStepLR(optimizer, falls, self.learning_rate_fall)}
+        return [optimizer], [MultiStepLR(optimizer, falls, self.learning_rate_fall)]
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
         return self.map_and_score(images_BCHW)[0]

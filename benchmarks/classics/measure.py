@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from benchmarks.common.errors import UserError
@@ -22,10 +23,12 @@ from benchmarks.data.samples import SampleData, Samples
 from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.sample_decision import threshold_at
+from benchmarks.run.contract_check import check_contract
+from benchmarks.run.method import make_method
 from benchmarks.run.trainer import TimeLeft, trainer_for
 from benchmarks.store.record import Cell, Result
 from benchmarks.store.runs import RunStore
-from methods.contract import MethodError, SampleMethod
+from methods.contract import Method, MethodError, SampleMethod
 
 log = logging.getLogger(__name__)
 
@@ -79,15 +82,20 @@ class SampleBenchmark:
         reset_peak_memory()
         data = _data(config, category)
         pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
-        method = _method(config, data)
+        make = partial(make_method, config, columns=data.shape[-1])
+        method = make()
+        assert isinstance(method, SampleMethod)  # only they apply to samples
         trainer = trainer_for(config, method, folder, [TimeLeft()])
 
         start = time.perf_counter()
-        trainer.fit(method, datamodule=data)
+        trainer.fit(
+            method, data.train_dataloader(), data.val_dataloader()
+        )  # without `data`, which holds the test samples
         fit_seconds = time.perf_counter() - start
         if config.save_checkpoint:
             trainer.save_checkpoint(folder / "method.ckpt")
 
+        check_contract(method, lambda method, count: _scores(trainer, method, data.val_dataloader(count)), make)
         held_out = _scores(trainer, method, data.val_dataloader())
         start = time.perf_counter()
         test = _scores(trainer, method, data.test_dataloader())
@@ -133,14 +141,7 @@ def _data(config: DictConfig, samples: Samples) -> SampleData:
     )
 
 
-def _method(config: DictConfig, data: SampleData) -> SampleMethod:
-    """The method as configured; only the data tell the number of columns."""
-    settled = OmegaConf.merge(config, {"columns": data.shape[-1]})
-    method: SampleMethod = instantiated(settled.method.model)
-    return method
-
-
-def _scores(trainer: pl.Trainer, method: SampleMethod, samples: DataLoader[torch.Tensor]) -> NDArray[np.float64]:
+def _scores(trainer: pl.Trainer, method: Method, samples: DataLoader[torch.Tensor]) -> NDArray[np.float64]:
     predicted = trainer.predict(method, samples)
     assert predicted is not None
     scores: NDArray[np.float64] = torch.cat(predicted).double().cpu().numpy()  # type: ignore[arg-type]

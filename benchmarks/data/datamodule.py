@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from benchmarks.common.errors import UserError
 from benchmarks.common.seeding import stream, stream_seed
 from benchmarks.data.augmentation import Augmentation, draw_views, render
 from benchmarks.data.cache import Decoding, load_images
 from benchmarks.data.datasets import AugmentedViews, Images, ViewBatch, batches, to_float
 from benchmarks.data.images import Colour, Fit
-from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.index import ImageFile
 from benchmarks.data.split import Fold, draw, fold_split, split
 
 RESIDENT_SHARE = 0.25  # of the free GPU memory that training images may take
@@ -46,19 +47,25 @@ class Training:
     """What a method is fitted to (`train` in `conf/method`)."""
 
     batch_size: int
-    epochs: int = 1
+    epochs: int | None = None
+    """None fits in closed form, to the images in the order of their files."""
     images: int | None = None
     """Random subset of the good training images; None takes all."""
     samples: int | None = None
-    """Number of augmented samples in an epoch; None shows each image once, as it is."""
+    """Number of augmented samples in an epoch; None shows each image once, as it is, in a new order in each epoch."""
 
 
 class DefectData(pl.LightningDataModule):
-    """Batches of one category. Test images are opened by `test_dataloader`, never earlier."""
+    """Batches of one category's good training images. A method that is fitted to them finds no test image here.
+
+    Args:
+        train: the good training images, fitted to and held out.
+        fold: which of them are held out; None: a share, drawn with the seed.
+    """
 
     def __init__(
         self,
-        category: Category,
+        train: Sequence[ImageFile],
         input: Input,
         training: Training,
         augmentation: Augmentation,
@@ -70,10 +77,10 @@ class DefectData(pl.LightningDataModule):
         fold: Fold | None = None,
     ) -> None:
         super().__init__()
-        self.category, self.input, self.training, self.augmentation = category, input, training, augmentation
+        self.train, self.input, self.training, self.augmentation = train, input, training, augmentation
         self.predict_batch_size, self.seed, self.cache_dir = predict_batch_size, seed, cache_dir
         fit_part, self.validation_files = (
-            split(category.train, validation_share, seed) if fold is None else fold_split(category.train, fold, seed)
+            split(train, validation_share, seed) if fold is None else fold_split(train, fold, seed)
         )
         self.fit_files = draw(fit_part, training.images, seed)
 
@@ -81,7 +88,7 @@ class DefectData(pl.LightningDataModule):
     def decoding(self) -> Decoding:
         """Size and colour, settled by the training images alone."""
         seen = self.input
-        return Decoding.for_category(self.category.train, seen.px, seen.colour, seen.resample, seen.fit, seen.bits)
+        return Decoding.for_category(self.train, seen.px, seen.colour, seen.resample, seen.fit, seen.bits)
 
     def read(self) -> None:
         """Read the images to fit to and those held out.
@@ -96,11 +103,12 @@ class DefectData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Float images (B, C, H, W), or augmented views that `on_after_batch_transfer` renders on the device."""
         images = self._fit_pixels
+        order = torch.Generator().manual_seed(stream_seed(self.seed, "order"))
         if self.training.samples is None:
-            return batches(Images(images), self.training.batch_size)
+            trained = self.training.epochs is not None
+            return batches(Images(images), self.training.batch_size, order if trained else None)
         patch, rng = self.input.patch, stream(self.seed, "augmentation")
         views = draw_views(self.augmentation, self.training.samples, len(images), self._size, patch, rng)
-        order = torch.Generator().manual_seed(stream_seed(self.seed, "order"))
         return batches(AugmentedViews(self._near_the_network(images), views, patch), self.training.batch_size, order)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -108,8 +116,11 @@ class DefectData(pl.LightningDataModule):
         return batches(Images(self._validation_pixels), self.predict_batch_size)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Test images, in the order of the category's index. They are opened here and nowhere else."""
-        return batches(Images(self._pixels(self.category.test)), self.predict_batch_size)
+        raise UserError("Test images are opened for scoring alone: no method may see them while it is fitted.")
+
+    def loader(self, files: Sequence[ImageFile]) -> DataLoader[Any]:
+        """Any images, opened now, as a method sees them in prediction, in their order."""
+        return batches(Images(self._pixels(files)), self.predict_batch_size)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Render augmented views on the device."""

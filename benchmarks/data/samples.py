@@ -92,9 +92,9 @@ class SampleData(pl.LightningDataModule):
         order = torch.Generator().manual_seed(stream_seed(self.seed, "order"))
         return batches(_InMemory(self.prepared(self.samples.train[self.fitted_to])), self.batch_size, order)
 
-    def val_dataloader(self) -> DataLoader[Any]:
-        """Held-out normal samples."""
-        return batches(_InMemory(self.prepared(self.samples.train[self.held_out])), self.predict_batch_size)
+    def val_dataloader(self, count: int | None = None) -> DataLoader[Any]:
+        """Held-out normal samples, all or the first so many."""
+        return batches(_InMemory(self.prepared(self.samples.train[self.held_out[:count]])), self.predict_batch_size)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test samples, in their order."""

@@ -10,16 +10,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from numpy.typing import NDArray
+from omegaconf import DictConfig
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
-from benchmarks.config import instantiated
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.index import Category
@@ -31,6 +31,8 @@ from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.protocol.thresholds import MAXIMUM, Rule
 from benchmarks.run.committee import Committee
+from benchmarks.run.contract_check import check_contract
+from benchmarks.run.method import make_method, method_class
 from benchmarks.run.scores import ScoreMaps, Scores
 from benchmarks.run.trainer import TimeLeft, trainer_for
 from benchmarks.store.record import OWN, OwnScore, Result
@@ -59,13 +61,14 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     _start_memory_counters()
     fits = _fits(config, category)
     rule = _rule(config, sum(len(fit.data.validation_files) for fit in fits))
-    model: type[Method] = get_class(config.method.model._target_)
-    own_score = model.has_own_score()
+    own_score = method_class(config).has_own_score()
     scores, maps = Scores(category, config.protocol, _maps_folder(config, folder), own_score), ScoreMaps()
     methods: list[Method] = []
     fit_seconds = 0.0
     for fit in fits:
-        method = _method(config, fit.data)
+        pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
+        make = partial(make_method, config, channels=fit.data.decoding.channels)
+        method = make()
         methods.append(method)
         trainer = trainer_for(config, method, folder / fit.place, [maps, TimeLeft()])
         start = time.perf_counter()
@@ -73,6 +76,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
         fit_seconds += time.perf_counter() - start
         if config.save_checkpoint:
             trainer.save_checkpoint(folder / fit.place / "method.ckpt")
+        check_contract(method, partial(_first_maps, trainer, maps, fit.data), make)
         maps.start(fit.data.validation_files, partial(scores.add_validation, fold=fit.fold))
         trainer.predict(method, fit.data.val_dataloader(), return_predictions=False)
 
@@ -80,7 +84,7 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     alone = len(methods) == 1
     maps.start(category.test, scores.add_test if alone else scores.add_test_of_folds)
     predictor = method if alone else Committee(methods)
-    trainer.predict(predictor, fits[0].data.test_dataloader(), return_predictions=False)
+    trainer.predict(predictor, fits[0].data.loader(category.test), return_predictions=False)
 
     costs: dict[str, Any] = {
         "fit_seconds": fit_seconds,
@@ -93,6 +97,17 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
         log.warning("%s", facts["warning"])
     result = result_of(scores, folder, facts, trainer.strategy.root_device.type)
     return replace(result, **costs), scores.table()
+
+
+def _first_maps(
+    trainer: pl.Trainer, maps: ScoreMaps, data: DefectData, method: Method, count: int
+) -> NDArray[np.float32]:
+    """Maps (count, H, W) of the first held-out images, made together."""
+    found: list[NDArray[np.float32]] = []
+    files = data.validation_files[:count]
+    maps.start(files, lambda image, map_HW, own: found.append(map_HW))
+    trainer.predict(method, data.loader(files), return_predictions=False)
+    return np.stack(found)
 
 
 class Fit(NamedTuple):
@@ -211,7 +226,7 @@ def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | 
 
 def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectData:
     return DefectData(
-        category,
+        category.train,
         Input(**{name: config.input[name] for name in Input.__dataclass_fields__}),
         Training(**config.method.train),
         Augmentation(**config.category.augmentation),
@@ -221,14 +236,6 @@ def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectDa
         cache_dir=Path(config.data.cache_dir) if config.data.cache_dir else None,
         fold=fold,
     )
-
-
-def _method(config: DictConfig, data: DefectData) -> Method:
-    """The method as configured, its random numbers started anew; only the images tell the number of channels."""
-    pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
-    settled = OmegaConf.merge(config, {"channels": data.decoding.channels})
-    method: Method = instantiated(settled.method.model)
-    return method
 
 
 def _maps_folder(config: DictConfig, folder: Path) -> Path | None:

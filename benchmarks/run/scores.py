@@ -175,12 +175,12 @@ class ScoreMaps(pl.Callback):
         maps, scores_B = outputs if isinstance(outputs, tuple) else (outputs, None)
         owns = [None] * len(batch) if scores_B is None else scores_B.tolist()
         wanted = (len(batch), *batch.shape[2:])
-        if (len(maps), *maps.shape[-2:]) != wanted or len(owns) != len(batch):
+        if (len(maps), *maps.shape[-2:]) != wanted or maps.dtype != torch.float32 or len(owns) != len(batch):
             raise MethodError(
-                f"For {len(batch)} images {type(pl_module).__name__} gave maps of shape {tuple(maps.shape)}, not {wanted}"
-                + (f", and {len(owns)} scores." if scores_B is not None else ".")
+                f"For {len(batch)} images {type(pl_module).__name__} gave maps of shape {tuple(maps.shape)}, {maps.dtype}, not "
+                f"{wanted}, {torch.float32}" + (f"; and {len(owns)} scores." if scores_B is not None else ".")
             )
-        for map_HW, own in zip(maps.float().cpu().numpy(), owns, strict=True):
+        for map_HW, own in zip(maps.cpu().numpy(), owns, strict=True):
             self._count += 1
             self._hand_on(next(self._waiting), map_HW, own)
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.logs import quieten_lightning
 from benchmarks.config import instantiated
+from benchmarks.run.callbacks import Pictures, Schedules
 from methods.contract import FittedMethod, Method
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def trainer_for(config: DictConfig, method: Method, folder: Path, callbacks: Seq
         max_epochs=passes or config.method.train.get("epochs", 1),
         check_val_every_n_epoch=passes or 1,
         logger=logger,
-        callbacks=list(callbacks),
+        callbacks=[*callbacks, Schedules(), Pictures(folder / "logs")],
         log_every_n_steps=1,
         default_root_dir=folder,
         enable_checkpointing=False,

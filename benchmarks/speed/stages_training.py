@@ -24,7 +24,7 @@ from benchmarks.common.seeding import stream, stream_seed
 from benchmarks.data.augmentation import Augmentation, Views, draw_views
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.datasets import ViewBatch
-from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.index import ImageFile
 from benchmarks.speed.harness import Alternative, Setting, Stage, installed
 from benchmarks.speed.inputs import picture_files, texture
 from methods.ae import LAYERS, AutoencoderL2
@@ -62,7 +62,7 @@ class Job:
 
     def data(self) -> DefectData:
         return DefectData(
-            Category("drawn", Path(), self.files, ()),
+            self.files,
             Input(self.source_px, "rgb", self.patch),
             Training(self.batch, 1, None, self.batch * self.steps),
             AUGMENTATION,

@@ -4,22 +4,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytorch_lightning as pl
 import torch
 
+from benchmarks.common.errors import UserError
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.layouts import read_category
+from methods.contract import FittedMethod
 from tests.conftest import needs_gpu
 
 MOVED = Augmentation(rotation_deg=10, translation=0.05, mirror=[], border="border")
 
 
 def data(root: Path, training: Training, seed: int = 0, **input: Any) -> DefectData:
-    category = read_category(root, "parts")
     settings = {"px": 16, "colour": "rgb"} | input
     return DefectData(
-        category,
+        read_category(root, "parts").train,
         Input(**settings),
         training,
         MOVED,
@@ -55,6 +57,21 @@ def test_augmented_training_has_as_many_samples_as_asked(tree: Callable[..., Pat
     assert all(batch.min() >= 0 and batch.max() <= 1 for batch in batches)
 
 
+def test_trained_methods_see_whole_images_in_a_new_order_each_epoch_and_the_others_as_the_files_lie(
+    tree: Callable[..., Path],
+) -> None:
+    def epochs(training: Training, seed: int = 0) -> list[torch.Tensor]:
+        loader = data(tree(), training, seed).train_dataloader()
+        return [torch.cat(list(loader)).sum(dim=(1, 2, 3)) for _ in range(2)]
+
+    first, second = epochs(Training(batch_size=3, epochs=5))
+    assert not torch.equal(first, second) and torch.equal(first.sort().values, second.sort().values)
+    again = epochs(Training(batch_size=3, epochs=5))
+    assert torch.equal(first, again[0]) and torch.equal(second, again[1])
+    in_order, still = epochs(Training(batch_size=3))
+    assert torch.equal(in_order, still) and not torch.equal(in_order, first)
+
+
 def test_patches(tree: Callable[..., Path]) -> None:
     module = data(tree(), Training(batch_size=5, samples=5), px=20, colour="gray", patch=8)
     assert training_batches(module)[0].shape == (5, 1, 8, 8)
@@ -86,12 +103,28 @@ def test_on_a_gpu_training_images_lie_there_and_give_the_same_samples(tree: Call
     torch.testing.assert_close(found.cpu(), expected, atol=1e-5, rtol=0)
 
 
-def test_no_test_file_is_opened_before_the_test_loader(tree: Callable[..., Path], opened_files: list[str]) -> None:
-    module = data(tree(), Training(batch_size=4, samples=8))
+def test_no_test_file_is_opened_before_it_is_asked_for(tree: Callable[..., Path], opened_files: list[str]) -> None:
+    root = tree()
+    module = data(root, Training(batch_size=4, samples=8))
     opened_files.clear()
     training_batches(module)
     list(module.val_dataloader())
     assert any("/train/" in path for path in opened_files)
     assert not any("/test/" in path or "/ground_truth/" in path for path in opened_files)
-    list(module.test_dataloader())
+    list(module.loader(read_category(root, "parts").test))
     assert any("/test/" in path for path in opened_files)
+
+
+class Peeking(FittedMethod):
+    """Fits itself to test images."""
+
+    def observe(self, images_BCHW: torch.Tensor) -> None:
+        list(self.trainer.datamodule.test_dataloader())  # type: ignore[attr-defined]
+
+
+def test_a_method_that_is_being_fitted_gets_no_test_image(tree: Callable[..., Path]) -> None:
+    module = data(tree(), Training(batch_size=4))
+    trainer = pl.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False)
+    with pytest.raises(UserError, match="Test images are opened for scoring alone"):
+        trainer.fit(Peeking(), datamodule=module)
+    assert not any("/test/" in str(value) for value in vars(module).values())

@@ -1,16 +1,11 @@
 """AnoGAN: the alternation of training, and a search of many images at once that is a search of each by itself."""
 
 import math
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from PIL import Image
-from pytorch_lightning.loggers import CSVLogger
-from pytorch_lightning.loggers.logger import DummyLogger
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
@@ -142,39 +137,9 @@ def test_a_loss_that_is_not_finite_ends_the_run() -> None:
         trainer().fit(gan(), DataLoader(nan, batch_size=4))
 
 
-class Board(DummyLogger):
-    """A logger whose experiment takes images, as TensorBoard's does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shown: list[tuple[str, torch.Tensor, int]] = []
-
-    @property
-    def experiment(self) -> Any:
-        return self
-
-    def add_images(self, tag: str, images_NCHW: torch.Tensor, epoch: int) -> None:
-        self.shown.append((tag, images_NCHW, epoch))
-
-
-def test_generated_images_go_to_a_logger_that_can_show_them() -> None:
-    board = Board()
-    method = fit(gan(), 16, max_epochs=2, logger=board)
-    assert [(tag, shown.shape, epoch) for tag, shown, epoch in board.shown] == [
-        ("generated", (64, 3, PX, PX), 0),
-        ("generated", (64, 3, PX, PX), 1),
-    ]
-    assert torch.equal(board.shown[-1][1], method.generated(method.shown_z_ND))
-
-
-def test_generated_images_are_a_file_beside_the_losses_else(tmp_path: Path) -> None:
-    method = fit(gan(), 16, max_epochs=2, logger=CSVLogger(str(tmp_path), name="", version=""))
-    with Image.open(tmp_path / "generated.png") as file:
-        shown = np.asarray(file)
-    step = PX + 2  # eight images a row, two pixels of frame between
-    assert shown.shape == (8 * step + 2, 8 * step + 2, 3)
-    last = method.generated(method.shown_z_ND)[-1].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(shown[-step:-2, -step:-2] / 255, last, atol=0.6 / 255)
+def test_it_shows_what_it_generates(fitted: AnoGAN) -> None:
+    shown = fitted.pictures()
+    assert list(shown) == ["generated"] and torch.equal(shown["generated"], fitted.generated(fitted.shown_z_ND))
 
 
 # -- search

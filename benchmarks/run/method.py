@@ -1,0 +1,52 @@
+"""From a configuration to the method that it describes."""
+
+from typing import Any
+
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.common.errors import UserError
+from benchmarks.config import instantiated
+from methods.contract import Method
+
+
+def method_class(config: DictConfig) -> type[Method]:
+    """The class that the method's YAML names.
+
+    Raises:
+        UserError: there is none of this name, or it is no method.
+    """
+    target = config.method.model._target_
+    try:
+        found = get_class(target)
+    except Exception as error:  # importing a module may raise anything
+        raise UserError(f"{_file(config)}: model._target_={target} cannot be loaded: {_cause(error)}") from error
+    if not issubclass(found, Method):
+        raise UserError(f"{_file(config)}: model._target_={target} is no Method.")
+    return found
+
+
+def make_method(config: DictConfig, **learnt: Any) -> Method:
+    """The method as configured.
+
+    Args:
+        learnt: settings that only the data tell, such as the number of channels.
+
+    Raises:
+        UserError: the class takes other arguments than the method's YAML gives it.
+        MethodError: the method itself refuses them.
+    """
+    settled = OmegaConf.merge(config, learnt)
+    try:
+        method: Method = instantiated(settled.method.model)
+    except TypeError as error:
+        raise UserError(f"{_file(config)}: its model cannot be made: {_cause(error)}") from error
+    return method
+
+
+def _file(config: DictConfig) -> str:
+    return f"conf/method/{config.method.name}.yaml"
+
+
+def _cause(error: Exception) -> str:
+    return f"{str(error.__cause__ or error).rstrip('.')}."
