@@ -14,8 +14,9 @@ import hydra.utils
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from benchmarks.common.errors import UserError
 from benchmarks.common.project import project_file
 
 CONF = project_file("conf")
@@ -55,11 +56,14 @@ def composed(overrides: Sequence[str]) -> DictConfig:
 
     Raises:
         HydraException: an override that cannot be understood or an option that does not exist.
+        UserError: a `_target_` that `conf/` does not hold.
     """
     register_resolvers()
     register_own_categories(overrides)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose("config", list(overrides))
+        config = hydra.compose("config", list(overrides))
+    refuse_foreign_targets(config)
+    return config
 
 
 def quoted(key: str, value: str) -> str:
@@ -94,6 +98,98 @@ def instantiated(node: DictConfig, **arguments: Any) -> Any:
         while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             cause = cause.__cause__
         raise cause from None
+
+
+# -- what may be asked for --------------------------------------------------------------------------------------------------------
+
+TARGET = "_target_"
+FLAGS = ("force", "save_maps", "save_checkpoint", "progress")
+ON, OFF = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+def targets(config: Any, place: str = "") -> dict[str, str]:
+    """All that a configuration would instantiate: the `_target_` at each dotted place."""
+    if isinstance(config, DictConfig | ListConfig):
+        config = OmegaConf.to_container(config)  # a target that is interpolated is not one of `conf/`
+    parts = config.items() if isinstance(config, dict) else enumerate(config) if isinstance(config, list) else ()
+    found: dict[str, str] = {}
+    for key, value in parts:
+        name = f"{place}.{key}" if place else str(key)
+        found |= {name: str(value)} if key == TARGET else targets(value, name)
+    return found
+
+
+def refuse_foreign_targets(config: DictConfig) -> None:
+    """Only what `conf/` holds is ever instantiated, whoever asks for it: a stored run may come from anywhere.
+
+    Raises:
+        UserError: a `_target_` that no file of `conf/` has in that part.
+    """
+    known = _known_targets()
+    for place, target in targets(config).items():
+        if (place.split(".")[0], target) not in known:
+            raise UserError(
+                f"{place}={target}: no file in conf/{place.split('.')[0]} has this target, and no other is ever called. A method "
+                "of your own gets a file there."
+            )
+
+
+def refuse_foreign_overrides(overrides: Iterable[str]) -> None:
+    """The same for what Hydra instantiates itself, such as launchers, before there is a configuration.
+
+    Raises:
+        UserError: an override that sets a `_target_` that `conf/` does not hold.
+    """
+    known = {target for _, target in _known_targets()}
+    for text in (text for text in overrides if TARGET in text):
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException:
+            continue  # Hydra reports it better
+        key = override.get_key_element().lstrip("+~")
+        value = override.value()
+        found = [str(value)] if key.split(".")[-1] == TARGET else targets(value).values()
+        for target in found:
+            if target not in known:
+                raise UserError(f"{text}: no file in conf/ has this target, and no other is ever called.")
+
+
+@cache
+def _known_targets() -> set[tuple[str, str]]:
+    """Each target in `conf/`, with the part of the configuration that it stands in."""
+    known = set()
+    for path in CONF.rglob("*.yaml"):
+        folder = path.relative_to(CONF).parts[0] if path.parent != CONF else ""
+        for place, target in targets(OmegaConf.load(path)).items():
+            known |= {(part, target) for part in (folder, place.split(".")[0])}
+    return known
+
+
+def settle_flags(config: DictConfig) -> None:
+    """Make the settings that are on or off so, however they are spelt: true, yes, on, 1.
+
+    Raises:
+        UserError: a value that is neither.
+    """
+    for name in FLAGS:
+        config[name] = is_on(name, config[name])
+
+
+def is_on(name: str, value: object) -> bool:
+    """Whether a setting is on.
+
+    Raises:
+        UserError: its value is neither on nor off.
+    """
+    text = str(value).lower()
+    if text not in ON | OFF:
+        raise UserError(f"{name}={value}: it is true or false.")
+    return text in ON
+
+
+def is_forced(overrides: Iterable[str]) -> bool:
+    """Whether the overrides of a job say `force=true`."""
+    return any(is_on("force", value) for value in chosen(overrides, "force"))
 
 
 # -- what can be chosen -----------------------------------------------------------------------------------------------------------

@@ -22,10 +22,11 @@ from benchmarks.data.index import GOOD
 from benchmarks.data.samples import SampleData, Samples
 from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
-from benchmarks.protocol.sample_decision import threshold_at
+from benchmarks.protocol.sample_decision import check_rate, threshold_at
 from benchmarks.run.contract_check import check_contract
 from benchmarks.run.method import make_method
-from benchmarks.run.trainer import TimeLeft, trainer_for
+from benchmarks.run.scores import write_scores
+from benchmarks.run.trainer import TimeLeft, check_trainer, trainer_for
 from benchmarks.store.record import Cell, Result
 from benchmarks.store.runs import RunStore
 from methods.contract import Method, MethodError, SampleMethod
@@ -51,6 +52,21 @@ class SampleBenchmark:
         draw: what to draw.
     """
 
+    modules = (
+        *(f"benchmarks.protocol.{name}" for name in ("decision", "image_metrics", "intervals", "sample_decision")),
+        *(
+            f"benchmarks.{name}"
+            for name in (
+                "classics.measure",
+                "data.samples",
+                "run.method",
+                "run.scores",
+                "run.trainer",
+                "common.seeding",
+            )
+        ),
+    )
+
     def __init__(self, figures: bool, draw: Draw) -> None:
         self.figures, self.draw = figures, draw
 
@@ -73,7 +89,12 @@ class SampleBenchmark:
     def test_fingerprint(self, config: DictConfig, category: Samples) -> str:
         return category.test_fingerprint()
 
-    def measure(self, config: DictConfig, category: Samples, folder: Path) -> tuple[Result, pd.DataFrame]:
+    def validate(self, config: DictConfig, category: Samples) -> None:
+        check_rate(config.protocol.false_alarm_rate)
+        _data(config, category)
+        check_trainer(config)
+
+    def measure(self, config: DictConfig, category: Samples, folder: Path) -> Result:
         """Run one method on one category.
 
         Raises:
@@ -101,13 +122,14 @@ class SampleBenchmark:
         test = _scores(trainer, method, data.test_dataloader())
         ms_per_sample = 1000 * (time.perf_counter() - start) / len(test)
 
-        limit = threshold_at(held_out, config.protocol.false_alarm_rate)
         scores = _table(data, held_out, test)
+        write_scores(scores, folder)
+        limit = threshold_at(held_out, config.protocol.false_alarm_rate)
         if self.figures:
             self.draw(method, data, scores, limit, folder / FIGURES)
             log.info("figures: %s", _final_folder(config) / FIGURES)
         good, anomalous = classified_correctly(test, category.anomalous, limit)
-        result = Result(
+        return Result(
             threshold=limit,
             minimum_area=None,
             minimum_area_px=None,
@@ -126,7 +148,6 @@ class SampleBenchmark:
             peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
             facts={**category.facts, **method.facts()},
         )
-        return result, scores
 
 
 def _data(config: DictConfig, samples: Samples) -> SampleData:

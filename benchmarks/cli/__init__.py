@@ -85,6 +85,7 @@ def run(overrides: tuple[str, ...]) -> None:
         from benchmarks.sweep import sweeper
 
         arguments = arranged(overrides)
+        config.refuse_foreign_overrides(arguments)
         with checked(arguments), hydra_raises():
             config.register_resolvers()
             config.register_own_categories(arguments)
@@ -153,7 +154,7 @@ def report(
         from benchmarks.report.build import build, show
         from benchmarks.report.page import write_figures, write_page
         from benchmarks.report.terminal import console
-        from benchmarks.store.runs import RunStore
+        from benchmarks.store.runs import Contents, RunStore
 
         store, out = RunStore(results), out or results / "report"
         built = build(results, out, beside, interval, published)
@@ -161,6 +162,7 @@ def report(
         if figures:
             built.files.extend(write_figures(built, store, out))
         show(built, console())
+        Contents(built.records, built.unreadable).complain()
 
 
 @main.group(name="list")

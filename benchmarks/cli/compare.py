@@ -27,7 +27,7 @@ def compare(before: Path, after: Path, out: Path | None) -> None:
     \b
     Exit code 0: no change beyond chance
     Exit code 1: some change beyond chance, or a cell that finished in A and failed in B
-    Exit code 2: a folder that cannot be read, or no cell in common
+    Exit code 2: a folder or run that cannot be read, or no cell in common
     """
     try:
         with user_errors():
@@ -35,12 +35,14 @@ def compare(before: Path, after: Path, out: Path | None) -> None:
             from benchmarks.report.compare import compare as compare_folders
             from benchmarks.report.compare import show
             from benchmarks.report.terminal import console
+            from benchmarks.store.runs import Contents
 
             comparison = compare_folders(before, after)
             show(comparison, console())
             if out is not None:
                 write_text(out, comparison.changes.to_csv(index=False, float_format="%.6g"))
                 click.echo(f"wrote {out}")
+            Contents([], comparison.unreadable).complain()
     except click.ClickException as error:
         raise BadInput(error.message) from error
     if comparison.exceeds:

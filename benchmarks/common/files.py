@@ -1,10 +1,14 @@
-"""Writing files so that a reader never sees half of one."""
+"""Files that a reader never sees half of, that outlive a power cut, and that stay where they belong."""
 
+import errno
 import os
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from benchmarks.common.errors import UserError
 
 
 @contextmanager
@@ -17,7 +21,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)  # mkstemp makes files that others cannot read
+        flush(temporary)
         temporary.replace(path)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -26,3 +32,46 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file at once or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Rename a folder, its content on the disk before its name: after a power cut it is whole, under one of the two names."""
+    for folder, _, files in os.walk(source):
+        for name in files:
+            flush(Path(folder, name))
+        flush(Path(folder))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.rename(target)
+    flush(target.parent)
+    if source.parent != target.parent:
+        flush(source.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on the disk."""
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return  # a pipe would be waited for
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems cannot flush a folder
+            raise
+    finally:
+        os.close(handle)
+
+
+def plain_name(what: str, name: object) -> str:
+    """A name that becomes part of a path: one folder or file, never a way out of the one it belongs to.
+
+    Raises:
+        UserError: it is no text, or holds a separator or control character, or is `.` or `..`; `what` says whose name it is.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise UserError(f"{what} is {name!r}: it must be a name.")
+    separators = {"/", "\\"} & set(name)
+    if separators or name in {".", ".."} or any(unicodedata.category(letter) == "Cc" for letter in name):
+        raise UserError(
+            f"{what} is {name!r}: a name becomes a folder, so it holds no / or \\ and no control character, and is not . or .."
+        )
+    return name

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
@@ -20,7 +21,7 @@ from benchmarks.store.columns import COLUMNS, rows_of, validate
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import Record
 from benchmarks.store.references import read_published, with_references
-from benchmarks.store.runs import RunStore
+from benchmarks.store.runs import Contents, RunStore, Unreadable
 from benchmarks.store.scores import decisions
 
 Interval = Literal["wilson", "bootstrap"]
@@ -42,6 +43,9 @@ class Report:
 
     leaderboard: pd.DataFrame
     sections: list[Section]
+    records: list[Record]
+    """What all of it was made from: a store may be written to meanwhile."""
+    unreadable: list[Unreadable]
     files: list[Path] = field(default_factory=list)
 
 
@@ -65,9 +69,11 @@ def build(
         UserError: no finished run, runs that cannot stand together, or files that cannot be understood.
     """
     store = RunStore(results)
-    records = read_records(results)
+    contents = read_contents(results)
+    records = contents.records
     runs = leaderboard(records, partial(decisions, store) if interval == "bootstrap" else None)
     if runs.empty:
+        contents.complain()
         failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""
         raise UserError(f"No finished run in {results / 'runs'}{failures}. Make some with `defectbench run`.")
     references = _published(published, runs)
@@ -80,14 +86,14 @@ def build(
         section = _section(with_references(part, references), here, show)
         sections.append(section)
         files += _write_section(out, section)
-    return Report(rows, sections, files)
+    return Report(rows, sections, records, contents.unreadable, files)
 
 
-def read_records(results: Path) -> list[Record]:
-    """All records below a results folder.
+def read_contents(results: Path) -> Contents:
+    """All runs below a results folder.
 
     Raises:
-        UserError: there is no such folder, it is not the one that holds `runs/`, or a record cannot be understood.
+        UserError: there is no such folder, or it is not the one that holds `runs/`.
     """
     if not results.is_dir():
         raise UserError(
@@ -97,7 +103,7 @@ def read_records(results: Path) -> list[Record]:
         inside = results.name == "runs" or any(results.glob("*/*/seed=*"))
         hint = f"Did you mean {results.parent}?" if inside else "Make some runs with `defectbench run`."
         raise UserError(f"No finished run in {results}: it holds no folder runs/. {hint}")
-    return RunStore(results).records()
+    return RunStore(results).contents()
 
 
 def _published(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
@@ -135,7 +141,7 @@ def _absences(records: Sequence[Record]) -> Absences:
 def _write_section(out: Path, section: Section) -> list[Path]:
     files = []
     for table in section.tables:
-        stem = f"{table.layout.name}_{_file_name(table.dataset)}_{_file_name(table.budget)}"
+        stem = f"{table.layout.name}_{file_name(table.dataset)}_{file_name(table.budget)}"
         files.append(_write_csv(out / f"{stem}.csv", tidy(table)))
         text = formats.markdown(table)
         if table.layout is TABLE2 and len(section.pairs):
@@ -145,12 +151,12 @@ def _write_section(out: Path, section: Section) -> list[Path]:
             files.append(out / f"{stem}{suffix}")
     if len(section.pairs):
         first = section.tables[0]
-        name = f"pairs_{_file_name(first.dataset)}_{_file_name(first.budget)}.csv"
+        name = f"pairs_{file_name(first.dataset)}_{file_name(first.budget)}.csv"
         files.append(_write_csv(out / name, section.pairs))
     return files
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A dataset's or budget's name, safe in a file's."""
     return re.sub(r"[^\w.-]", "_", name)
 
@@ -176,8 +182,19 @@ def show(report: Report, console: Console) -> None:
         if len(section.pairs):
             console.print(TITLE + ":", pairs_terminal(section.pairs), sep="\n")
     console.print("What the cells cost, and image AUROC of the same scores:", _rich_costs(report.leaderboard), sep="\n")
+    if report.unreadable:
+        console.print("Left out:", _unreadable(report.unreadable), sep="\n")
     for file in report.files:
         console.print(f"wrote {file}", soft_wrap=True)
+
+
+def _unreadable(found: Sequence[Unreadable]) -> Table:
+    shown = Table()
+    for name in ("folder", "why"):
+        shown.add_column(name, overflow="fold")
+    for run in found:
+        shown.add_row(escape(str(run.folder)), escape(run.reason))
+    return shown
 
 
 def _rich_costs(rows: pd.DataFrame) -> Table:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.common.errors import UserError
 from benchmarks.protocol.thresholds import maximum_threshold
 from benchmarks.store.columns import rows_of
-from benchmarks.store.record import Record, Result
-from benchmarks.store.runs import SCORES, RunStore
+from benchmarks.store.record import SCORES, Record, Result
+from benchmarks.store.runs import RunStore
 from benchmarks.store.scores import area_columns, deciding_column
 
 WORDS = {"path", "split", "defect_type", "defective"}  # its columns that hold no number
@@ -149,8 +149,8 @@ def _cell(key: tuple[str, str], row: dict[str, Any] | None, records: list[Record
 
 
 def _run(record: Record, store: RunStore) -> Run:
-    folder = store.folder(record.cell)
     assert record.result is not None
+    folder = store.where(record)
     scores = _read(folder / SCORES, {"path", "split", "defective", deciding_column(record.result)})
     losses = _read(folder / LOSSES, {"epoch"})
     pro_curve = _read(folder / PRO_CURVE, {"false_positive_rate", "region_overlap"})

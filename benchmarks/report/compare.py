@@ -15,13 +15,13 @@ from rich.table import Table
 
 from benchmarks.common.errors import UserError
 from benchmarks.protocol.paired import holm, sign_test
-from benchmarks.report.build import read_records
+from benchmarks.report.build import read_contents
 from benchmarks.report.formats import signed
 from benchmarks.store.columns import rows_of
 from benchmarks.store.identity import differences
 from benchmarks.store.leaderboard import leaderboard
-from benchmarks.store.record import Record
-from benchmarks.store.runs import SCORES, RunStore
+from benchmarks.store.record import SCORES, Record
+from benchmarks.store.runs import RunStore, Unreadable
 from benchmarks.store.scores import Decisions, decisions
 
 LEVEL = 0.05
@@ -44,6 +44,8 @@ class Comparison:
     """Cells that finished before and failed after."""
     settings: dict[str, int]
     """What decides numbers and differs (configuration, data, code, versions), and in how many common cells."""
+    unreadable: list[Unreadable]
+    """Of both folders; nothing is compared with these."""
 
     @property
     def exceeds(self) -> bool:
@@ -83,6 +85,7 @@ def compare(before: Path, after: Path) -> Comparison:
         [_name(key) for key in sorted(second.rows.keys() - first.rows.keys())],
         [_name(key) for key in broken],
         _settings(common, first, second),
+        [*first.unreadable, *second.unreadable],
     )
 
 
@@ -97,22 +100,25 @@ class _Side:
     rows: dict[Key, dict[str, Any]]
     runs: dict[Key, list[Record]]
     """Finished and failed ones."""
+    unreadable: list[Unreadable]
 
     @classmethod
     def read(cls, folder: Path) -> "_Side":
-        records = read_records(folder)
+        contents = read_contents(folder)
+        records = contents.records
         rows = leaderboard(records)
         if rows.empty:
+            contents.complain()
             raise UserError(f"No finished run in {folder / 'runs'}.")
         runs = {key: list(group) for key, group in groupby(sorted(records, key=_key), _key)}
-        return cls(RunStore(folder), {_row_key(row): row for row in rows_of(rows)}, runs)
+        return cls(RunStore(folder), {_row_key(row): row for row in rows_of(rows)}, runs, contents.unreadable)
 
     def finished(self, key: Key) -> dict[int, Record]:
         """Records by seed, those whose scores are there."""
         return {
             record.seed: record
             for record in self.runs[key]
-            if record.result is not None and (self.store.folder(record.cell) / SCORES).is_file()
+            if record.result is not None and (self.store.where(record) / SCORES).is_file()
         }
 
 

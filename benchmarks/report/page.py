@@ -1,5 +1,6 @@
 """`report.html`: the tables, and for each cell its plots, pictures and provenance, in one file that needs no network."""
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.common.files import write_text
-from benchmarks.report.build import Report, Section
+from benchmarks.report.build import Report, Section, file_name
 from benchmarks.report.cells import Cell, Run, cells_of
 from benchmarks.report.formats import NO_NUMBER, beside, signed
 from benchmarks.report.pairs import TITLE
@@ -214,7 +215,10 @@ def write_page(
         groups = [
             _group(section, cells, rows, store, images, dataset_root) for section, cells, rows in _parts(report, store)
         ]
-    write_text(out / PAGE, _template().render(groups=groups, steps=STEPS, slight=SLIGHT, pairs_title=TITLE))
+    write_text(
+        out / PAGE,
+        _template().render(groups=groups, unreadable=report.unreadable, steps=STEPS, slight=SLIGHT, pairs_title=TITLE),
+    )
     return [out / PAGE]
 
 
@@ -224,23 +228,22 @@ def write_figures(report: Report, store: RunStore, out: Path) -> list[Path]:
     with style():
         for section, cells, _ in _parts(report, store):
             table = section.tables[0]
-            folder = out / "figures" / f"{table.dataset}_{table.budget}"
+            folder = out / "figures" / file_name(f"{table.dataset}_{table.budget}")
             for cell in cells.values():
                 for plot in PLOTS:
                     if plot.is_possible(cell):
-                        stem = folder / f"{cell.method}_{cell.category}_{plot.name}"
+                        stem = folder / file_name(f"{cell.method}_{cell.category}_{plot.name}")
                         written += write_paper_figures(plot.figure(cell), stem)
     return written
 
 
 def _parts(report: Report, store: RunStore) -> Iterable[tuple[Section, dict[tuple[str, str], Cell], pd.DataFrame]]:
     """Each section with its cells and its rows of the leaderboard."""
-    records = store.records()
     for section in report.sections:
         dataset, budget = section.tables[0].dataset, section.tables[0].budget
         rows = report.leaderboard
         rows = rows[(rows["dataset"] == dataset) & (rows["budget"] == budget)]
-        here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
+        here = [record for record in report.records if (record.dataset, record.budget) == (dataset, budget)]
         yield section, cells_of(here, rows, store), rows
 
 
@@ -410,7 +413,7 @@ def _provenance(cell: Cell) -> dict[str, str]:
         "command": _distinct(_command(record) for record in records[:1]),
         "standing": _distinct(record.standing for record in records),
         "revision": _distinct(record.revision for record in records),
-        "code": _distinct(record.identity.get("code", "") for record in records),
+        "code": _distinct(_code(record.identity.get("code", "")) for record in records),
         "versions": _distinct(versions),
         "training data": _distinct(record.identity.get("train_data", "") for record in records),
         "test data": _distinct(record.test_data for record in records),
@@ -424,13 +427,18 @@ def _provenance(cell: Cell) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def _code(hashes: Any) -> str:
+    """One hash for the page, of those of all modules."""
+    return hashes if isinstance(hashes, str) else f"{zlib.crc32(repr(sorted(hashes.items())).encode()):08x}"
+
+
 def _command(record: Record) -> str:
     kept = [text for text in record.overrides if not text.startswith(WHERE_THINGS_LIE)]
     return f"defectbench run {' '.join(kept)}" if kept else ""
 
 
 def _traceback(store: RunStore, record: Record) -> str:
-    path = store.folder(record.cell) / "error.txt"
+    path = store.where(record) / "error.txt"
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
-from benchmarks.report.build import build, read_records
+from benchmarks.report.build import build, read_contents
 from benchmarks.report.compare import compare
-from benchmarks.store.record import EXTERNAL, Record
-from benchmarks.store.runs import RECORD, RunStore
+from benchmarks.store.identity import deciding
+from benchmarks.store.record import EXTERNAL, RECORD, Record
+from benchmarks.store.runs import Contents, RunStore
 from benchmarks.store.scores import decisions
 
 KEPT = ("config.yaml", "*.csv", "logs/metrics.csv")
@@ -37,8 +38,9 @@ def publish(source: Path, target: Path, rerun: Path | None = None, by: str = "")
     """
     if target.exists():
         raise UserError(f"{target} exists already. Choose another name, or remove it first.")
-    records = read_records(source)
-    check(RunStore(source), records)
+    contents = read_contents(source)
+    check(RunStore(source), contents)
+    records = contents.records
     standing = f"verified: {_confirmed(source, rerun, records)} re-run by {by}" if rerun is not None else SELF_REPORTED
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.tmp-"))
@@ -53,16 +55,17 @@ def publish(source: Path, target: Path, rerun: Path | None = None, by: str = "")
     return sorted((target / "report").iterdir())
 
 
-def check(store: RunStore, records: Sequence[Record]) -> None:
+def check(store: RunStore, contents: Contents) -> None:
     """What every reader would ask: did it finish, from which code, and do the scores give the record's counts?
 
     Raises:
         UserError: names every run that fails, and why.
     """
-    wrong = [f"  {record.cell}: {reason}" for record in records if (reason := _reason(store, record))]
+    wrong = [f"  {record.cell}: {reason}" for record in contents.records if (reason := _reason(store, record))]
+    wrong += [f"  {found.reason}" for found in contents.unreadable]
     if wrong:
         raise UserError("Not published, because of these runs:\n" + "\n".join(wrong))
-    if not records:
+    if not contents.records:
         raise UserError(f"No run in {store.root}.")
 
 
@@ -86,7 +89,7 @@ def _confirmed(source: Path, rerun: Path, records: Sequence[Record]) -> str:
     Raises:
         UserError: no cell in common, a copy instead of a re-run, other data or settings, or a difference beyond chance.
     """
-    again = {record.cell: record for record in read_records(rerun)}
+    again = {record.cell: record for record in read_contents(rerun).records}
     common = [record for record in records if record.cell in again and again[record.cell].result is not None]
     if not common:
         raise UserError(f"{rerun} holds no finished run of a cell in {source}: same method, category and seed.")
@@ -101,7 +104,10 @@ def _confirmed(source: Path, rerun: Path, records: Sequence[Record]) -> str:
 
 
 def _inputs(record: Record) -> tuple[Any, ...]:
-    return record.identity.get("config"), record.identity.get("train_data"), record.test_data
+    settings = {
+        name: value for name, value in deciding(record.identity["config"]).items() if name != "trainer.accelerator"
+    }
+    return settings, record.identity.get("train_data"), record.test_data
 
 
 def _of(record: Record, standing: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
 from omegaconf import DictConfig
 
 from benchmarks.store.record import Result
@@ -12,6 +11,9 @@ from benchmarks.store.record import Result
 
 class Benchmark(Protocol):
     """One option of `conf/benchmark`. What `read` returns is the benchmark's own affair; the runner only hands it on."""
+
+    modules: Sequence[str]
+    """The modules of the project that its numbers pass through between files and record; a change in one makes its runs stale."""
 
     def read(self, config: DictConfig) -> Any:
         """The category that the configuration names.
@@ -41,6 +43,17 @@ class Benchmark(Protocol):
         """What they are tested on, as a hash of its content."""
         ...
 
-    def measure(self, config: DictConfig, category: Any, folder: Path) -> tuple[Result, pd.DataFrame]:
-        """Fit, score, decide: the result and the scores of all held-out and test samples. `folder` takes what else is made."""
+    def validate(self, config: DictConfig, category: Any) -> None:
+        """Refuse what cannot be run. Opens no test image and writes nothing.
+
+        Raises:
+            UserError: a setting that is out of its range, or that this machine or these data do not allow.
+        """
+        ...
+
+    def measure(self, config: DictConfig, category: Any, folder: Path) -> Result:
+        """Fit, score, decide. `folder` takes `scores.csv` as soon as there are scores, and what else is made.
+
+        Its columns are path, split (validation or test), defect_type, defective, and the scores of each held-out and test sample.
+        """
         ...

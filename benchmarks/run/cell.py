@@ -4,10 +4,11 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +18,43 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
-from benchmarks.common.files import write_text
+from benchmarks.common.files import plain_name, write_text
 from benchmarks.common.project import revision
-from benchmarks.config import applies, composed, instantiated
-from benchmarks.data.fingerprint import hash_of
+from benchmarks.config import applies, composed, instantiated, refuse_foreign_targets, settle_flags, targets
+from benchmarks.data.fingerprint import content_of
 from benchmarks.run.benchmark import Benchmark
 from benchmarks.run.isolation import isolated
 from benchmarks.run.settings import check
 from benchmarks.run.threads import limited_threads, threads_of
-from benchmarks.store.identity import Identity, code_fingerprint
+from benchmarks.store.identity import FILES, Identity, code_fingerprint, named_files
 from benchmarks.store.lookup import Lookup
-from benchmarks.store.record import Cell, Record
-from benchmarks.store.runs import RECORD, SCORES, RunStore
+from benchmarks.store.record import RECORD, SCORES, Cell, Record
+from benchmarks.store.runs import ERROR, RunStore
+from benchmarks.store.scores import check_scores, hash_of_scores
 from methods.contract import MethodError
 
 log = logging.getLogger(__name__)
 
-# The parts of the config that decide the numbers; the rest says where things lie and what is shown.
-DECIDING = ("method", "category", "input", "protocol", "budget", "trainer", "seed")
+RECORDED = ("method", "category", "input", "protocol", "budget", "trainer", "seed")
+"""The parts of the configuration that say how a number was made; which of them decide it, `Identity` knows."""
+KEPT_ON_REQUEST = {"save_maps": "maps", "save_checkpoint": "method.ckpt"}
+"""What a run keeps if it is told to, by its setting."""
 
 
 def run(config: DictConfig) -> Record:
     """Make sure that the configured cell is finished, and return its record.
 
+    Nothing is touched before the request is known to be one that can be run.
+
     Raises:
         Busy: another process is running it.
         UserError: the method does not take this kind of category; the data or the configuration cannot be used; or the run failed,
-            and its folder then holds a record that says so.
+            and a folder beside or in its place then says why.
     """
+    refuse_foreign_targets(config)
+    settle_flags(config)
     check(config)
-    cell = Cell(config.method.name, config.category.name, config.seed)
-    if not applies(config.method, config.category.kind):
-        raise UserError(
-            f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
-        )
+    cell = _cell(config)
     with isolated(), limited_threads(threads_of(config)):
         return _run(config, cell)
 
@@ -58,18 +62,21 @@ def run(config: DictConfig) -> Record:
 def _run(config: DictConfig, cell: Cell) -> Record:
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
+    benchmark.validate(config, category)
     wanted = _identity(config, benchmark, category)
     store = RunStore(Path(config.results.dir))
     with store.claim(cell):
-        record = store.find(cell)
-        if record is None or record.status != "finished" or config.force:
-            record = _run_and_record(config, benchmark, category, wanted, store)
-        elif changes := _changes(record, wanted, config, benchmark, category):
-            log.info("stale: %s is finished, but since then changed: %s", cell, "; ".join(changes))
+        record = None if config.force else _standing(store, cell, wanted, config, benchmark, category)
+        if record is None:
             record = _run_and_record(config, benchmark, category, wanted, store)
         else:
+            record = _under_its_new_name(store, record, wanted, config)
+            if lacking := _lacking(store, record, config):
+                log.warning("%s is finished, but was run without %s: add force=true to run it again", cell, lacking)
+                return record
             log.info("skipped: %s is finished (force=true runs it again)", cell)
-        Lookup(store.results).keep(_overrides(), record, [*benchmark.files(config, category), *_weights(config)])
+        files = [*benchmark.files(config, category), *_method_files(config)]
+        Lookup(store.results).keep(_overrides(), record, files)
     return record
 
 
@@ -82,7 +89,24 @@ def changes_since(record: Record) -> list[str]:
     config = composed(record.overrides)
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
-    return _changes(record, _identity(config, benchmark, category), config, benchmark, category)
+    wanted = _identity(config, benchmark, category)
+    return _changes(record, wanted, lambda: benchmark.test_fingerprint(config, category))
+
+
+def _cell(config: DictConfig) -> Cell:
+    """The cell that is asked for.
+
+    Raises:
+        UserError: a name cannot be one, or the method does not take this kind of category.
+    """
+    for what in ("data", "budget"):
+        plain_name(f"{what}.name", config[what].name)
+    cell = Cell(config.method.name, config.category.name, config.seed)
+    if not applies(config.method, config.category.kind):
+        raise UserError(
+            f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
+        )
+    return cell
 
 
 def _overrides() -> tuple[str, ...]:
@@ -90,50 +114,140 @@ def _overrides() -> tuple[str, ...]:
     return tuple(HydraConfig.get().overrides.task) if HydraConfig.initialized() else ()
 
 
-def _weights(config: DictConfig) -> list[Path]:
-    """The file of weights that the method starts from, if there is one."""
-    path = Path(str(config.method.get("weights", "")))
-    return [path] if path.is_file() else []
+# -- what stands ------------------------------------------------------------------------------------------------------------------
 
 
 def _identity(config: DictConfig, benchmark: Benchmark, category: Any) -> Identity:
-    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    method_module = config.method.model._target_.rpartition(".")[0]
-    deciding = {key: resolved[key] for key in DECIDING}
-    deciding["method"].pop("family", None)  # where tables list the method
-    for weights in _weights(config):  # the content decides, not the name
-        deciding["weights_content"] = hash_of(weights)
+    # what only the images tell is filled in later, whatever was said of it
+    settled = OmegaConf.merge(config, {"channels": None, "columns": None})
+    resolved: dict[str, Any] = OmegaConf.to_container(settled, resolve=True)  # type: ignore[assignment]
+    contents = {
+        name: " ".join(content_of(part) if isinstance(part, Path) else part for part in parts)
+        for name, parts in named_files(resolved["method"]).items()
+    }
     return Identity(
-        config=deciding,
+        config={key: resolved[key] for key in RECORDED} | ({FILES: contents} if contents else {}),
         train_data=benchmark.train_fingerprint(config, category),
-        code=code_fingerprint([method_module, type(benchmark).__module__]),
+        code=code_fingerprint(_modules(resolved["method"]), [*benchmark.modules, *_modules(resolved["data"])]),
         versions=provenance.versions(),
     )
 
 
-def _changes(found: Record, wanted: Identity, config: DictConfig, benchmark: Benchmark, category: Any) -> list[str]:
+def _modules(config: Any) -> list[str]:
+    """The modules of the classes that a part of the configuration names."""
+    return [target.rpartition(".")[0] for target in targets(config).values()]
+
+
+def _method_files(config: DictConfig) -> list[Path]:
+    """The files that the method's settings name, such as weights."""
+    method: dict[str, Any] = OmegaConf.to_container(config.method, resolve=True)  # type: ignore[assignment]
+    return [part for parts in named_files(method).values() for part in parts if isinstance(part, Path)]
+
+
+def _standing(
+    store: RunStore, cell: Cell, wanted: Identity, config: DictConfig, benchmark: Benchmark, category: Any
+) -> Record | None:
+    """A finished run that is the wanted one: the cell's, or one that it replaced, which then takes its place again."""
+    test_data = cache(lambda: benchmark.test_fingerprint(config, category))
+    found = store.find(cell)
+    stale = found is not None and found.status == "finished" and _changes(found, wanted, test_data)
+    if found is not None and found.status == "finished" and not stale:
+        return found
+    for folder, earlier in store.replaced_runs(cell):
+        if not _changes(earlier, wanted, test_data) and _is_intact(folder, earlier):
+            store.take_back(cell, folder)
+            log.info("taken back: %s as it was before another run replaced it", cell)
+            return earlier
+    if stale:
+        log.info("stale: %s is finished, but since then changed: %s", cell, "; ".join(stale))
+    return None
+
+
+def _changes(found: Record, wanted: Identity, test_data: Callable[[], str]) -> list[str]:
     """Why a finished run does not stand for the wanted one. Test images are looked at only if all else is equal."""
     changes = wanted.changes(found.identity)
-    if not changes and found.test_data != benchmark.test_fingerprint(config, category):
+    if not changes and found.test_data != test_data():
         changes = ["test_data"]
     return changes
+
+
+def _is_intact(folder: Path, record: Record) -> bool:
+    try:
+        check_scores(folder, record)
+    except UserError:
+        return False
+    return True
+
+
+def _under_its_new_name(store: RunStore, record: Record, wanted: Identity, config: DictConfig) -> Record:
+    """A run that is asked for under another budget or dataset, neither of which changes its numbers, moves to those tables."""
+    names = {"dataset": config.data.name, "budget": config.budget.name}
+    kept: dict[str, Any] = record.identity["config"]
+    if names == {"dataset": record.dataset, "budget": record.budget} and kept.get("budget") == wanted.config["budget"]:
+        return record
+    identity = record.identity | {"config": kept | {"budget": wanted.config["budget"]}}
+    renamed = replace(record, **names, identity=identity, overrides=_overrides())
+    folder = store.folder(record.cell)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+    write_text(folder / RECORD, renamed.to_json())
+    log.info("%s: the same numbers as dataset %s, budget %s; its record says so now", record.cell, *names.values())
+    return renamed
+
+
+def _lacking(store: RunStore, record: Record, config: DictConfig) -> str:
+    """What a finished run was not told to keep, and is asked for now."""
+    wanted = {setting: name for setting, name in KEPT_ON_REQUEST.items() if config[setting]}
+    if record.result is not None and record.result.map_size is None:
+        wanted.pop("save_maps", None)  # there are none
+    folder = store.folder(record.cell)
+    return " and ".join(f"{setting}=true" for setting, name in wanted.items() if not (folder / name).exists())
+
+
+# -- running ----------------------------------------------------------------------------------------------------------------------
 
 
 def _run_and_record(
     config: DictConfig, benchmark: Benchmark, category: Any, identity: Identity, store: RunStore
 ) -> Record:
-    cell = Cell(config.method.name, config.category.name, config.seed)
     warnings = tuple(benchmark.survey(config, category))
     start = time.perf_counter()
-    record = Record(
-        method=cell.method,
-        category=cell.category,
+    begun = record = _begun(config, identity, warnings)
+    with store.writing(record.cell) as folder, _logged_to(folder / "log.txt"):
+        log.info("running: %s, budget %s", record.cell, record.budget)
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+        try:
+            result = benchmark.measure(config, category, folder)
+            record = replace(
+                record,
+                status="finished",
+                result=result,
+                test_data=benchmark.test_fingerprint(config, category),
+                scores_hash=hash_of_scores((folder / SCORES).read_bytes()),
+                seconds=time.perf_counter() - start,
+            )
+            text = record.to_json()
+        except Exception as error:  # whatever it is: this cell has failed, and its folder must say why
+            (folder / ERROR).write_text(traceback.format_exc(), encoding="utf-8")
+            record = replace(begun, error=_in_words(error), seconds=time.perf_counter() - start)
+            text = record.to_json()
+        write_text(folder / RECORD, text)
+    if record.status == "failed":
+        raise UserError(_failure(store, record))
+    return record
+
+
+def _begun(config: DictConfig, identity: Identity, warnings: tuple[str, ...]) -> Record:
+    """The record of a run that has not ended."""
+    trainer = identity.config["trainer"] | {"accelerator": _accelerator(config)}
+    return Record(
+        method=config.method.name,
+        category=config.category.name,
         kind=config.category.kind,
-        seed=cell.seed,
+        seed=config.seed,
         dataset=config.data.name,
         budget=config.budget.name,
         status="failed",
-        identity=asdict(identity),
+        identity=asdict(replace(identity, config=identity.config | {"trainer": trainer})),
         test_data="",
         revision=revision(),
         device=_device(config),
@@ -144,24 +258,22 @@ def _run_and_record(
         overrides=_overrides(),
         warnings=warnings,
     )
-    with store.writing(cell) as folder, _logged_to(folder / "log.txt"):
-        log.info("running: %s, budget %s", cell, record.budget)
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
-        try:
-            result, scores = benchmark.measure(config, category, folder)
-        except Exception as error:  # whatever it is: this cell has failed, and its folder must say why
-            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-            record = replace(record, error=_in_words(error))
-        else:
-            scores.to_csv(folder / SCORES, index=False)
-            record = replace(
-                record, status="finished", result=result, test_data=benchmark.test_fingerprint(config, category)
-            )
-        record = replace(record, seconds=time.perf_counter() - start)
-        write_text(folder / RECORD, record.to_json())
-    if record.status == "failed":
-        raise UserError(f"{cell} failed: {record.error}\nMore in {store.folder(cell) / 'error.txt'}.")
-    return record
+
+
+def _failure(store: RunStore, record: Record) -> str:
+    folder = store.where(record)
+    stays = (
+        f" The run in {store.folder(record.cell)} stays as it was."
+        if folder == store.failed_folder(record.cell)
+        else ""
+    )
+    return f"{record.cell} failed: {record.error}\nMore in {folder / ERROR}.{stays}"
+
+
+def _accelerator(config: DictConfig) -> str:
+    """On what `auto` runs."""
+    wanted = str(config.trainer.accelerator)
+    return wanted if wanted != "auto" else "gpu" if torch.cuda.is_available() else "cpu"
 
 
 def _device(config: DictConfig) -> str:

@@ -22,11 +22,13 @@ from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.layouts import read_category
 from benchmarks.data.map_files import VALIDATION, map_path, read_map
 from benchmarks.protocol.thresholds import Rule
+from benchmarks.run.images import Defects
 from benchmarks.run.measure import result_of
-from benchmarks.run.scores import Scores
+from benchmarks.run.scores import Scores, write_scores
 from benchmarks.store.identity import Identity, code_fingerprint
-from benchmarks.store.record import EXTERNAL, Cell, Record
-from benchmarks.store.runs import RECORD, SCORES, RunStore
+from benchmarks.store.record import EXTERNAL, RECORD, SCORES, Cell, Record
+from benchmarks.store.runs import RunStore
+from benchmarks.store.scores import hash_of_scores
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +108,14 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
                 "threshold_from": "validation" if rule.images_needed else "given",
             }
             result = result_of(scores, folder, facts)
-            scores.table().to_csv(folder / SCORES, index=False)
-            record = replace(record, status="finished", result=result, seconds=time.perf_counter() - start)
+            write_scores(scores.table(), folder)
+            record = replace(
+                record,
+                status="finished",
+                result=result,
+                scores_hash=hash_of_scores((folder / SCORES).read_bytes()),
+                seconds=time.perf_counter() - start,
+            )
             write_text(folder / RECORD, record.to_json())
     return record
 
@@ -199,7 +207,7 @@ def _record(maps: MapFolder, request: Request, config: DictConfig, category: Cat
     identity = Identity(
         config=deciding,
         train_data="",  # what the other program was fitted to is not known
-        code=code_fingerprint([__name__]),
+        code=code_fingerprint([], [__name__, *Defects.modules]),
         versions=provenance.versions(),
     )
     return Record(

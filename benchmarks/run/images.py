@@ -17,7 +17,8 @@ from benchmarks.data.layouts import read_category
 from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
-from benchmarks.run.measure import measure
+from benchmarks.run.measure import check_request, measure
+from benchmarks.run.trainer import check_trainer
 from benchmarks.store.record import Result
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,21 @@ log = logging.getLogger(__name__)
 
 class Defects:
     """Images of products; see `measure` for the main line."""
+
+    # what the index finds is hashed by content, so how it finds it decides nothing
+    modules = (
+        *(
+            f"benchmarks.data.{name}"
+            for name in ("augmentation", "cache", "datamodule", "datasets", "images", "masks", "split")
+        ),
+        *(
+            f"benchmarks.protocol.{name}"
+            for name in ("area_score", "decision", "image_metrics", "intervals", "pixel_metrics")
+        ),
+        *(f"benchmarks.protocol.{name}" for name in ("cross", "regions", "sorted_parts", "thresholds")),
+        *(f"benchmarks.run.{name}" for name in ("committee", "measure", "method", "scores", "trainer")),
+        "benchmarks.common.seeding",
+    )
 
     def read(self, config: DictConfig) -> Category:
         return read_category(_data_root(config), config.category.name, layout_of(config))
@@ -47,12 +63,16 @@ class Defects:
     def test_fingerprint(self, config: DictConfig, category: Category) -> str:
         return _fingerprint(config, category.test)
 
-    def measure(self, config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
-        result, scores = measure(config, category, folder)
+    def validate(self, config: DictConfig, category: Category) -> None:
+        check_request(config, category)
+        check_trainer(config)
+
+    def measure(self, config: DictConfig, category: Category, folder: Path) -> Result:
+        result = measure(config, category, folder)
         if not category.split:
-            return result, scores
+            return result
         _split_table(category).to_csv(folder / "split.csv", index=False)
-        return replace(result, facts=result.facts | {"test_images": category.split}), scores
+        return replace(result, facts=result.facts | {"test_images": category.split})
 
 
 def _split_table(category: Category) -> pd.DataFrame:
@@ -88,4 +108,4 @@ def _data_root(config: DictConfig) -> Path:
 
 def _fingerprint(config: DictConfig, images: tuple[ImageFile, ...]) -> str:
     cache_dir = Path(config.data.cache_dir) if config.data.cache_dir else None
-    return fingerprint(images, memo_of(cache_dir, images))
+    return fingerprint(images, memo_of(cache_dir, images), anew=config.force)

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -45,46 +46,43 @@ SPLIT, CROSS = HELD_OUT = ("split", "cross")
 """Values of `protocol.held_out`."""
 
 
-def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Result, pd.DataFrame]:
+def measure(config: DictConfig, category: Category, folder: Path) -> Result:
     """Run one method on one category.
 
     Args:
         config: the composed configuration of the run (`conf/config.yaml`).
-        folder: where losses, PRO curve and, if wanted, checkpoint and maps go.
-
-    Returns:
-        The result, and the scores of all validation and test images.
+        folder: where scores, losses, PRO curve and, if wanted, checkpoint and maps go.
 
     Raises:
         UserError, MethodError: data or training with which the run cannot go on.
     """
     _start_memory_counters()
     fits = _fits(config, category)
-    rule = _rule(config, sum(len(fit.data.validation_files) for fit in fits))
-    own_score = method_class(config).has_own_score()
-    scores, maps = Scores(category, config.protocol, _maps_folder(config, folder), own_score), ScoreMaps()
-    methods: list[Method] = []
-    fit_seconds = 0.0
+    rule, scores = _rule(config, fits), _scores(config, category, _maps_folder(config, folder))
     for fit in fits:
-        pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
-        make = partial(make_method, config, channels=fit.data.decoding.channels)
-        method = make()
-        methods.append(method)
-        trainer = trainer_for(config, method, folder / fit.place, [maps, TimeLeft()])
-        start = time.perf_counter()
-        trainer.fit(method, datamodule=fit.data)
-        fit_seconds += time.perf_counter() - start
-        if config.save_checkpoint:
-            trainer.save_checkpoint(folder / fit.place / "method.ckpt")
-        check_contract(method, partial(_first_maps, trainer, maps, fit.data), make)
-        maps.start(fit.data.validation_files, partial(scores.add_validation, fold=fit.fold))
-        trainer.predict(method, fit.data.val_dataloader(), return_predictions=False)
+        fit.data.read()
+    maps, methods, fit_seconds = ScoreMaps(), list[Method](), 0.0
+    with scores.kept_in(folder):
+        for fit in fits:
+            pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
+            make = partial(make_method, config, channels=fit.data.decoding.channels)
+            method = make()
+            methods.append(method)
+            trainer = trainer_for(config, method, folder / fit.place, [maps, TimeLeft()])
+            start = time.perf_counter()
+            trainer.fit(method, datamodule=fit.data)
+            fit_seconds += time.perf_counter() - start
+            if config.save_checkpoint:
+                trainer.save_checkpoint(folder / fit.place / "method.ckpt")
+            check_contract(method, partial(_first_maps, trainer, maps, fit.data), make)
+            maps.start(fit.data.validation_files, partial(scores.add_validation, fold=fit.fold))
+            trainer.predict(method, fit.data.val_dataloader(), return_predictions=False)
 
-    scores.start_test()
-    alone = len(methods) == 1
-    maps.start(category.test, scores.add_test if alone else scores.add_test_of_folds)
-    predictor = method if alone else Committee(methods)
-    trainer.predict(predictor, fits[0].data.loader(category.test), return_predictions=False)
+        scores.start_test()
+        alone = len(methods) == 1
+        maps.start(category.test, scores.add_test if alone else scores.add_test_of_folds)
+        predictor = method if alone else Committee(methods)
+        trainer.predict(predictor, fits[0].data.loader(category.test), return_predictions=False)
 
     costs: dict[str, Any] = {
         "fit_seconds": fit_seconds,
@@ -96,7 +94,17 @@ def measure(config: DictConfig, category: Category, folder: Path) -> tuple[Resul
     if "warning" in facts:
         log.warning("%s", facts["warning"])
     result = result_of(scores, folder, facts, trainer.strategy.root_device.type)
-    return replace(result, **costs), scores.table()
+    return replace(result, **costs)
+
+
+def check_request(config: DictConfig, category: Category) -> None:
+    """Refuse what `measure` would refuse, before anything is read or fitted.
+
+    Raises:
+        UserError: a setting of the protocol, of the images or of the training that cannot be, or too few images for it.
+    """
+    _rule(config, _fits(config, category))
+    _scores(config, category, None)
 
 
 def _first_maps(
@@ -120,24 +128,21 @@ class Fit(NamedTuple):
 
 
 def _fits(config: DictConfig, category: Category) -> list[Fit]:
-    """The fits, their images read.
+    """The fits; none of their images is read yet.
 
     Raises:
-        UserError: `held_out` is neither, images that cannot be used, or too few.
+        UserError: `held_out` is neither, or there are too few images.
     """
     if config.protocol.held_out not in HELD_OUT:
         raise UserError(f"protocol.held_out={config.protocol.held_out} is neither split nor cross.")
     folds = [Fold(k, config.protocol.folds) for k in range(config.protocol.folds)]
     parts = folds if config.protocol.held_out == CROSS else [None]
-    fits = [Fit(f.number if f else 0, _data(config, category, f), f"fold={f.number}" if f else ".") for f in parts]
-    for fit in fits:
-        fit.data.read()
-    return fits
+    return [Fit(f.number if f else 0, _data(config, category, f), f"fold={f.number}" if f else ".") for f in parts]
 
 
-def _rule(config: DictConfig, held_out: int) -> Rule:
-    """The threshold's rule, which must work with so many held-out images: said before anything is fitted."""
-    rule = Rule.of(config.protocol.threshold)
+def _rule(config: DictConfig, fits: Sequence[Fit]) -> Rule:
+    """The threshold's rule, which must work with so many held-out images."""
+    rule, held_out = Rule.of(config.protocol.threshold), sum(len(fit.data.validation_files) for fit in fits)
     if held_out < rule.images_needed:
         share = config.protocol.validation_share
         raise UserError(
@@ -146,6 +151,10 @@ def _rule(config: DictConfig, held_out: int) -> Rule:
             f"validation_share={share:g}, {ceil(rule.images_needed / share)}. Add good images, or promise less (a larger ALPHA)."
         )
     return rule
+
+
+def _scores(config: DictConfig, category: Category, maps_folder: Path | None) -> Scores:
+    return Scores(category, config.protocol, maps_folder, method_class(config).has_own_score())
 
 
 def _promise(config: DictConfig, rule: Rule, scores: Scores) -> dict[str, str | int | float]:

@@ -3,7 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.files import replacing
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.map_files import StoredMap, map_path, write_map
@@ -25,7 +27,7 @@ from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.pixel_metrics import PixelScores, resize_map
 from benchmarks.protocol.regions import regions_above
 from benchmarks.protocol.thresholds import Rule
-from benchmarks.store.record import MAP_AREA, OWN
+from benchmarks.store.record import MAP_AREA, OWN, SCORES
 from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import MethodError
 
@@ -33,6 +35,13 @@ log = logging.getLogger(__name__)
 
 Take = Callable[[ImageFile, NDArray[np.float32], Any], None]
 """Takes in the map of an image and, where the method has one, its own score of it; K of each from the fits of `held_out=cross`."""
+
+
+def write_scores(table: pd.DataFrame, folder: Path) -> None:
+    """Write a table of scores as `scores.csv`; nothing if there are none."""
+    if len(table):
+        with replacing(folder / SCORES) as temporary:
+            table.to_csv(temporary, index=False)
 
 
 class Scores:
@@ -59,7 +68,7 @@ class Scores:
         if protocol.image_score == OWN and not own_score:
             raise UserError(f"protocol.image_score={OWN}: there is no image score but that of the map, {MAP_AREA}.")
         self.category, self.protocol, self.maps_folder = category, protocol, maps_folder
-        self.areas, self.rule = _areas(protocol), Rule.of(protocol.threshold)
+        self.areas, self.rule = areas_of(protocol), Rule.of(protocol.threshold)
         self.threshold = math.nan
         self.map_size = (0, 0)
         self.pixels: PixelScores | None = None
@@ -133,6 +142,17 @@ class Scores:
         """One row per image: path, split, defect_type, defective, a score for each area, the map's maximum, any own score."""
         return pd.DataFrame(self._rows)
 
+    @contextmanager
+    def kept_in(self, folder: Path) -> Iterator[None]:
+        """Write `scores.csv` when the block ends, however it ends: what was measured is not lost to what fails later."""
+        try:
+            yield
+        except Exception:
+            with suppress(OSError):  # the first error is the one to be told
+                write_scores(self.table(), folder)
+            raise
+        write_scores(self.table(), folder)
+
     def _add(self, split: str, image: ImageFile, map_size: tuple[int, ...], columns: dict[str, float]) -> None:
         self.map_size = (map_size[0], map_size[1])
         row = {"path": image.name, "split": split, "defect_type": image.defect_type, "defective": image.is_defective}
@@ -198,9 +218,16 @@ class ScoreMaps(pl.Callback):
         return 1000 * self._seconds / self._count
 
 
-def _areas(protocol: DictConfig) -> list[float]:
-    """The grid of areas to score, with the one that decides among them."""
-    areas = sorted({*protocol.area_grid, protocol.minimum_area})
+def areas_of(protocol: DictConfig) -> list[float]:
+    """The grid of areas to score, with the one that decides among them.
+
+    Raises:
+        UserError: a value of the protocol is out of range.
+    """
+    said = [*protocol.area_grid, protocol.minimum_area]
+    if not all(isinstance(area, int | float) for area in said):
+        raise UserError(f"protocol.minimum_area and area_grid are shares of the image, not {said}.")
+    areas = sorted(set(said))
     if not 0 < areas[0] <= areas[-1] <= 1:
         raise UserError(
             f"protocol.minimum_area and area_grid are shares of the image, above 0 and up to 1, not {areas}."

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.common.errors import UserError
 from benchmarks.common.logs import quieten_lightning
 from benchmarks.config import instantiated
 from benchmarks.run.callbacks import Pictures, Schedules
@@ -36,6 +38,34 @@ class TimeLeft(pl.Callback):
             log.info("epoch %d of %d, about %s left", done, epochs, left)
 
 
+def check_trainer(config: DictConfig) -> None:
+    """Refuse a trainer that cannot be had here.
+
+    Raises:
+        UserError: there is no such accelerator, or Lightning does not take the settings.
+    """
+    if config.trainer.accelerator in {"gpu", "cuda"} and not torch.cuda.is_available():
+        raise UserError(
+            f"trainer.accelerator={config.trainer.accelerator}: torch finds no GPU here. trainer=auto takes what there is."
+        )
+    quieten_lightning()
+    try:
+        pl.Trainer(
+            **_settings(config),
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+        )
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise UserError(f"trainer: Lightning does not take these settings ({error}).") from error
+
+
+def _settings(config: DictConfig) -> dict[str, Any]:
+    settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
+    return settings
+
+
 def trainer_for(config: DictConfig, method: Method, folder: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
     """The trainer as configured; losses go to the run's folder.
 
@@ -43,11 +73,10 @@ def trainer_for(config: DictConfig, method: Method, folder: Path, callbacks: Seq
     """
     quieten_lightning()
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant, on a GPU too; `trainer.precision` says what else
-    settings: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # type: ignore[assignment]
     logger = instantiated(config.logger, save_dir=str(folder / "logs")) if config.logger else False
     passes = method.passes if isinstance(method, FittedMethod) else None
     return pl.Trainer(
-        **settings,
+        **_settings(config),
         max_epochs=passes or config.method.train.get("epochs", 1),
         check_val_every_n_epoch=passes or 1,
         logger=logger,

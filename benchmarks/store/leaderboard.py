@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
+from math import isfinite, nan
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -13,7 +14,7 @@ from benchmarks.protocol.decision import Share
 from benchmarks.protocol.intervals import image_bootstrap, wilson
 from benchmarks.store import paper
 from benchmarks.store.columns import COLUMNS
-from benchmarks.store.identity import differences
+from benchmarks.store.identity import deciding, differences
 from benchmarks.store.record import Record, Result
 from benchmarks.store.scores import Decisions
 
@@ -39,8 +40,6 @@ def leaderboard(records: Iterable[Record], read_decisions: ReadDecisions | None 
         UserError: runs that must not stand in one row or one table, as their mean or comparison would mean nothing.
     """
     records = list(records)
-    for record in records:
-        _refuse_foreign(record)
     ordered = sorted(records, key=lambda record: (_row_key(record), record.seed))
     _refuse_two_settings(ordered)
     rows = []
@@ -123,12 +122,15 @@ def _bootstrapped(seeds: Sequence[Decisions]) -> dict[str, Any]:
 
 
 def _metrics(results: Sequence[Result]) -> dict[str, Any]:
-    """Means over the seeds of what has no threshold or needs masks; what a run does not have is left out."""
+    """Means over the seeds of what has no threshold or needs masks; what a run does not have is left out.
+
+    NaN where one of the seeds has no such number: it was recorded before the metric existed.
+    """
     found: dict[str, Any] = {}
     images = [result.image for result in results if result.image is not None]
     if images:
         found["image_auroc"] = fmean(image.auroc for image in images)
-        found["image_auroc_std"] = pstdev(image.auroc for image in images)
+        found["image_auroc_std"] = _spread(image.auroc for image in images)
         found["image_aurocs"] = _listed(image.auroc for image in images)
         found["image_average_precision"] = fmean(image.average_precision for image in images)
         found["image_f1_max"] = fmean(image.f1_max for image in images)
@@ -144,14 +146,19 @@ def _metrics(results: Sequence[Result]) -> dict[str, Any]:
     pixels = [result.pixel for result in results if result.pixel is not None]
     if pixels:
         found["pixel_auroc"] = fmean(pixel.auroc for pixel in pixels)
-        found["pixel_auroc_std"] = pstdev(pixel.auroc for pixel in pixels)
+        found["pixel_auroc_std"] = _spread(pixel.auroc for pixel in pixels)
         found["pixel_average_precision"] = fmean(pixel.average_precision for pixel in pixels)
         found["region_overlap"] = fmean(pixel.region_overlap for pixel in pixels)
-        found["region_overlap_std"] = pstdev(pixel.region_overlap for pixel in pixels)
+        found["region_overlap_std"] = _spread(pixel.region_overlap for pixel in pixels)
         found["iou"] = fmean(pixel.iou for pixel in pixels)
         found["aupro"] = fmean(pixel.aupro for pixel in pixels)
         found["aupro_limit"] = pixels[0].aupro_limit
     return found
+
+
+def _spread(values: Iterable[float]) -> float:
+    known = list(values)
+    return pstdev(known) if all(map(isfinite, known)) else nan
 
 
 def _costs(results: Sequence[Result]) -> dict[str, float]:
@@ -195,25 +202,8 @@ def has_the_papers_images(row: Mapping[str, Any]) -> bool:
     return paper.image_counts().get(row["category"]) == (row.get("normal_total", 0), row.get("anomalous_total", 0))
 
 
-def _refuse_foreign(record: Record) -> None:
-    """What has the fields of a record may still hold values that no run writes."""
-    result = record.result
-    sound = isinstance(record.identity, dict) and isinstance(record.identity.get("config"), dict)
-    if sound and result is not None:
-        shares = [share for share in (result.good, result.defective) if share is not None]
-        measured = (result.threshold, result.fit_seconds, result.ms_per_image, result.peak_memory_mib)
-        sound = (
-            all(isinstance(count, int) for share in shares for count in (share.correct, share.total))
-            and all(0 <= share.correct <= share.total and share.total > 0 for share in shares)
-            and all(number is None or isinstance(number, int | float) for number in measured)
-        )
-    if not sound:
-        raise UserError(
-            f"The run.json of {record.cell} holds values that no run writes. Remove its folder or run it again."
-        )
-
-
-OF_NO_INFLUENCE = ("seed ", "method.predict_batch_size ")  # a map does not depend on its batch: contract of all methods
+MAY_DIFFER = {"seed", "trainer.accelerator"}
+"""Between seeds of one row, which lists them: their seeds and devices."""
 
 
 def _refuse_two_settings(records: Sequence[Record]) -> None:
@@ -248,18 +238,18 @@ def _refuse_mixture(records: Sequence[Record]) -> None:
     for other in records[1:]:
         if other.seed == first.seed:
             raise UserError(f"{other.cell} is there twice: a folder of runs/ was copied. Remove one of the two.")
-        changed = [
-            change
-            for change in differences(first.identity["config"], other.identity["config"])
-            if not change.startswith(OF_NO_INFLUENCE)
-        ]
-        changed += [key for key in ("train_data",) if first.identity[key] != other.identity[key]]
+        changed = differences(_shared(first), _shared(other))
+        changed += [key for key in ("train_data",) if first.identity.get(key) != other.identity.get(key)]
         changed += ["test_data"] if first.test_data != other.test_data else []
         if changed:
             raise UserError(
                 f"{first.cell} and {other.cell} cannot stand in one row: {'; '.join(changed)}. Run one of them again with the "
                 "other's settings, or keep them in two results folders (results.dir=DIR)."
             )
+
+
+def _shared(record: Record) -> dict[str, Any]:
+    return {name: value for name, value in deciding(record.identity["config"]).items() if name not in MAY_DIFFER}
 
 
 def _training_samples(record: Record) -> int | None:
@@ -269,7 +259,9 @@ def _training_samples(record: Record) -> int | None:
 
 
 def _listed(values: Iterable[float]) -> str:
-    return " ".join(f"{value:.6g}" for value in values)
+    """Nothing if one of them is no number."""
+    known = list(values)
+    return " ".join(f"{value:.6g}" for value in known) if all(map(isfinite, known)) else ""
 
 
 def _pairs(facts: Mapping[str, Any]) -> str:

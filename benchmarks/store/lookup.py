@@ -1,4 +1,4 @@
-"""Lookup that were answered: what a job asked for, word by word, and which run answered it.
+"""Requests that were answered: what a job asked for, word by word, and which run answered it.
 
 To compose a job's configuration takes a tenth of a second, to tell that its images are those of a finished run as long again. A
 request that is asked again in the same words, of the same code, settings, versions and files, needs neither: it is looked up.
@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.common import provenance
+from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.common.project import project_file
 from benchmarks.store.identity import PACKAGES, PROJECT
-from benchmarks.store.record import Cell, Record
+from benchmarks.store.record import RECORD, SCORES, Cell, Record, read_record
 from benchmarks.store.runs import RunStore
 
 SILENT = ("hydra", "force=", "progress=", "results.dir=", "logger=", "threads=")  # decide nothing that a run stands for
@@ -32,19 +33,20 @@ class Lookup:
         """The finished run that answers a request; None if it was never asked like this, or its run or files have changed."""
         try:
             found = json.loads(self._file(overrides).read_text(encoding="utf-8"))
-            record = self.store.find(Cell(*found["cell"]))
-            stamps = {path: self._stamp(Path(path)) for path in found["files"]}
-        except (OSError, ValueError, KeyError, TypeError):
+            if {path: self._stamp(Path(path)) for path in found["files"]} != found["files"]:
+                return None
+            record = read_record(self.store.folder(Cell(*found["cell"])) / RECORD)
+        except (OSError, ValueError, KeyError, TypeError, UserError):
             return None
-        same_run = record is not None and record.status == "finished" and record.started == found["started"]
-        return record if same_run and stamps == found["files"] else None
+        return record if record.status == "finished" else None
 
     def keep(self, overrides: Iterable[str], record: Record, files: Sequence[Path]) -> None:
-        """Note that a finished run answers a request, as long as its files are as they are now."""
+        """Note that a finished run answers a request, as long as its own files and those it was made from are as they are now."""
+        folder = self.store.folder(record.cell)
+        own = [folder / name for name in (RECORD, SCORES) if (folder / name).is_file()]
         answer = {
             "cell": [record.method, record.category, record.seed],
-            "started": record.started,
-            "files": {str(path.absolute()): stamp(path) for path in files},
+            "files": {str(path.absolute()): stamp(path) for path in [*own, *files]},
         }
         write_text(self._file(overrides), json.dumps(answer, indent=1) + "\n")
 
@@ -66,7 +68,12 @@ def project_stamp() -> str:
 
 
 def stamp(path: Path) -> str:
-    """Names, sizes and times of a file, or of all files of a folder."""
+    """Names, inodes, sizes and times of a file, or of all files of a folder."""
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    seen = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    seen = [(str(file.relative_to(path)), *_status(file)) for file in files]
     return hashlib.blake2b(repr(seen).encode(), digest_size=12).hexdigest()
+
+
+def _status(file: Path) -> tuple[int, int, int, int]:
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

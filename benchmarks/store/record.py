@@ -1,22 +1,41 @@
 """The record of one run: `run.json`. Everything a table needs, and everything a reader needs to believe it."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from math import isclose, isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.files import plain_name
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.image_metrics import ImageMetrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
+from benchmarks.store import schema
+from benchmarks.store.schema import AMOUNT, SHARE
 
-SCHEMA = 2  # raise it when a field changes its meaning
+SCHEMA = 3  # raise it when a field changes its meaning, and say in MIGRATIONS how older records are read
+
+RECORD = "run.json"
+SCORES = "scores.csv"
 
 EXTERNAL = "external"
 """The budget of maps that another program made: nothing is known of what was spent."""
 
 MAP_AREA, OWN = "map_area", "own"
 """What may classify images: score_A of the map, or the method's own image score."""
+
+RANGES = {
+    **dict.fromkeys(("auroc", "average_precision", "f1_max", "region_overlap", "iou", "aupro", "aupro_limit"), SHARE),
+    **dict.fromkeys(("ratio", "interval", "minimum_area"), SHARE),
+    **dict.fromkeys(("seed", "threads", "seconds", "correct", "total", "validation_images", "regions"), AMOUNT),
+    **dict.fromkeys(
+        ("minimum_area_px", "map_size", "false_alarms_per_good_image", "fit_seconds", "ms_per_image"), AMOUNT
+    ),
+    **dict.fromkeys(("peak_memory_mib", "peak_gpu_memory_mib"), AMOUNT),
+}
+"""Of the numbers of a record; a field that is not here may hold any finite number."""
 
 Status = Literal["finished", "failed"]
 
@@ -28,6 +47,10 @@ class Cell:
     method: str
     category: str
     seed: int
+
+    def __post_init__(self) -> None:
+        plain_name("method.name", self.method)
+        plain_name("category.name", self.category)
 
     def __str__(self) -> str:
         return f"{self.method} / {self.category} / seed={self.seed}"
@@ -105,7 +128,7 @@ class Record:
     budget: str
     status: Status
     identity: dict[str, Any]
-    """`Identity` as JSON: configuration, training data, code, versions."""
+    """`Identity` as JSON: configuration, training data, code, versions. Up to schema 2 the code has one hash, not one a module."""
     test_data: str
     """Fingerprint of the test images, which nobody opens before scoring; empty unless the run finished."""
     revision: str
@@ -113,10 +136,10 @@ class Record:
     visible_gpus: str
     """CUDA_VISIBLE_DEVICES as the run saw it: which of several GPUs it was given."""
     threads: int
-    """CPU threads that it was given."""
+    """CPU threads that it was given; 0 where that is not known."""
     started: str
     seconds: float
-    """Of the whole cell: decoding, fitting, scoring."""
+    """Of the whole cell: decoding, fitting, scoring; NaN where that is not known."""
     overrides: tuple[str, ...]
     """What was said on the command line, so that the same cell can be asked for again."""
     warnings: tuple[str, ...] = ()
@@ -125,53 +148,113 @@ class Record:
     error: str = ""
     standing: str = ""
     """Of published numbers: self-reported, imported, or verified, with the cells that somebody else ran again."""
+    scores_hash: str = ""
+    """Of the bytes of `scores.csv`; empty in older records and in failed ones."""
     schema: int = SCHEMA
+    as_read: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
+    """The JSON that it was read from, whose unknown keys are kept; empty for a new one."""
 
     @property
     def cell(self) -> Cell:
         return Cell(self.method, self.category, self.seed)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+        """As `run.json` holds it.
+
+        Raises:
+            ValueError: a value that no reader would take; names it.
+        """
+        values = {name: value for name, value in asdict(self).items() if name != "as_read"}
+        whole = schema.merged(self.as_read, json.loads(json.dumps(values, default=_number)))
+        _record(whole)
+        return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+
+
+def _number(value: Any) -> Any:
+    """Of NumPy or torch, as methods may put it among their facts."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise ValueError(f"{value!r} is neither a number nor text")
 
 
 def read_record(path: Path) -> Record:
-    """Read a `run.json`.
+    """Read a `run.json` of this version or an older one.
 
     Raises:
-        UserError: the file is not a record, or one of another version.
+        UserError: the file is not a record, or holds values that no run writes.
     """
-    remedy = f"Remove the folder {path.parent} or run its cell again."
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["schema"] != SCHEMA:
-            raise UserError(f"{path} was written by another version (schema {found['schema']}, not {SCHEMA}). {remedy}")
-        if found["result"] is not None:
-            found["result"] = _result(found["result"])
-        record = Record(
-            **found | {"overrides": tuple(found["overrides"]), "warnings": tuple(found.get("warnings", ()))}
-        )
-    except UserError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is not a run's record ({type(error).__name__}: {error}). {remedy}") from error
+        found = schema.loads(path.read_bytes())
+        return _record(_migrated(found))
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        UserError,
+    ) as error:
+        reason = str(error) if isinstance(error, (ValueError, UserError)) else f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} is not a run's record: {reason}. Its run is left out; run its cell again.") from error
+
+
+def _record(found: Mapping[str, Any]) -> Record:
+    """A record from JSON of this schema.
+
+    Raises:
+        ValueError, UserError: what is wrong with it.
+    """
+    record = schema.build(Record, {key: value for key, value in found.items() if key != "as_read"}, RANGES)
     if (record.status == "finished") != (record.result is not None):
-        raise UserError(f"{path} says {record.status} and holds {'a' if record.result else 'no'} result. {remedy}")
-    return record
+        raise ValueError(f"it says {record.status} and holds {'a' if record.result else 'no'} result")
+    for what in ("dataset", "budget"):
+        plain_name(what, getattr(record, what))
+    _ = record.cell
+    if not isinstance(record.identity.get("config"), dict):
+        raise ValueError("identity.config is missing")
+    if record.result and not isfinite(record.result.threshold):
+        raise ValueError("result.threshold is missing")
+    for side, share in (("good", record.result.good), ("defective", record.result.defective)) if record.result else ():
+        if share and not (share.correct <= share.total > 0 and isclose(share.ratio, share.correct / share.total)):
+            raise ValueError(f"result.{side}: {share.correct} of {share.total} is no share of {share.ratio}")
+    return replace(record, as_read=found)
 
 
-def _result(values: dict[str, Any]) -> Result:
-    """A result from JSON, which knows neither classes nor tuples."""
-    shares = {
-        side: Share(**values[side] | {"interval": tuple(values[side]["interval"])}) if values[side] else None
-        for side in ("good", "defective")
-    }
-    metrics = {
-        name: kind(**values[name]) if values[name] else None
-        for name, kind in (("image", ImageMetrics), ("image_of_maximum", ImageMetrics), ("pixel", PixelMetrics))
-    }
-    map_size = tuple(values["map_size"]) if values["map_size"] else None
-    own = values.get("own")
-    if own:
-        own = OwnScore(**own | {"image": ImageMetrics(**own["image"]) if own["image"] else None})
-    return Result(**values | shares | metrics | {"map_size": map_size, "own": own})
+# -- older schemas ----------------------------------------------------------------------------------------------------------------
+
+
+def _from_1(found: dict[str, Any]) -> dict[str, Any]:
+    """Before threshold-free metrics, pixel metrics and the request were kept."""
+    result = found["result"]
+    if result is not None:
+        auroc = result.get("image_auroc")
+        result = result | {"image": None if auroc is None else {"auroc": auroc}}
+    return {"visible_gpus": "", "threads": 0, "overrides": []} | found | {"result": result, "schema": 2}
+
+
+def _from_2(found: dict[str, Any]) -> dict[str, Any]:
+    """Before `scores.csv` had a checksum, and when one file's content was kept, whichever setting named it."""
+    config = dict(found["identity"]["config"])
+    content = config.pop("weights_content", None)
+    if content is not None:
+        config["files"] = {"method.model.weights": content}
+    return found | {"identity": found["identity"] | {"config": config}, "schema": 3}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+"""From each older schema to the next one."""
+
+
+def _migrated(read: Any) -> dict[str, Any]:
+    found: dict[str, Any] = read
+    if not isinstance(found, dict) or type(found.get("schema")) is not int:
+        raise ValueError("it has no schema")
+    while found["schema"] != SCHEMA:
+        if found["schema"] not in MIGRATIONS:
+            raise ValueError(
+                f"schema {found['schema']} is of another version of defectbench, this one reads 1 to {SCHEMA}"
+            )
+        found = MIGRATIONS[found["schema"]](found)
+    return found

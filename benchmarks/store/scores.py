@@ -1,15 +1,25 @@
-"""`scores.csv`: the names of its columns, and what a run decided, image by image. Needs no torch."""
+"""`scores.csv`: the names of its columns, and what a run decided, image by image; whether they fit its record. Needs no torch."""
 
+import hashlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isclose
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
-from benchmarks.store.record import OWN, Record, Result
-from benchmarks.store.runs import SCORES, RunStore
+from benchmarks.protocol.decision import Share, classified_correctly
+from benchmarks.protocol.sample_decision import threshold_at
+from benchmarks.protocol.thresholds import Rule
+from benchmarks.store.record import OWN, SCORES, Record, Result
+
+if TYPE_CHECKING:
+    from benchmarks.store.runs import RunStore
 
 SCORE = "score"  # of a sample without a map
 OWN_SCORE = "score_own"  # of a method that scores images beside its map
@@ -29,8 +39,10 @@ def area_columns(columns: Iterable[str]) -> dict[float, str]:
 
 def deciding_column(result: Result) -> str:
     """The column of the score that images were classified by."""
-    if result.decided_by == OWN:
-        return OWN_SCORE
+    return OWN_SCORE if result.decided_by == OWN else _map_column(result)
+
+
+def _map_column(result: Result) -> str:
     return SCORE if result.minimum_area is None else area_column(result.minimum_area)
 
 
@@ -43,29 +55,107 @@ class Decisions:
     right_N: NDArray[np.bool_]
 
 
-def decisions(store: RunStore, record: Record) -> Decisions:
+def hash_of_scores(content: bytes) -> str:
+    """What `Record.scores_hash` holds."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def decisions(store: "RunStore", record: Record) -> Decisions:
     """Decisions of a finished run.
 
     Raises:
         UserError: its `scores.csv` is absent, unreadable, or not the one that the record was made from.
     """
     assert record.result is not None
-    path = store.folder(record.cell) / SCORES
-    remedy = f"Run {record.cell} again, with force=true."
-    column = deciding_column(record.result)
-    try:
-        # digits as written, which not every pandas reads exactly: a score may equal the threshold
-        table = pd.read_csv(path, usecols=["path", "split", "defective", column], dtype={column: str})
-        scores = table[column].to_numpy(dtype=float)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}). {remedy}") from error
+    table = _checked(store.where(record) / SCORES, record, record.result)
     test = table[table["split"] == "test"]
     defective = test["defective"].to_numpy(dtype=bool)
-    right = (scores[test.index] > record.result.deciding_threshold) == defective
-    found = (int(right[~defective].sum()), int(right[defective].sum()))
-    recorded = tuple(share.correct if share else 0 for share in (record.result.good, record.result.defective))
-    if found != recorded:
-        raise UserError(
-            f"{path} gives {found} good and defective images classified correctly, its record {recorded}. {remedy}"
-        )
+    right = (test[deciding_column(record.result)].to_numpy() > record.result.deciding_threshold) == defective
     return Decisions(test["path"].to_numpy(dtype=str), defective, right)
+
+
+def check_scores(folder: Path, record: Record) -> None:
+    """Whether a run's thresholds, counts and rankings follow from its scores. Older runs may have been stored without them.
+
+    Raises:
+        UserError: names the file and what does not fit.
+    """
+    path = folder / SCORES
+    if record.result is not None and (record.scores_hash or path.is_file()):
+        _checked(path, record, record.result)
+
+
+def _checked(path: Path, record: Record, result: Result) -> pd.DataFrame:
+    """The scores of a run, which fit its record."""
+    try:
+        content = path.read_bytes()
+        if record.scores_hash and hash_of_scores(content) != record.scores_hash:
+            raise ValueError("its checksum is not the one that the run recorded")
+        table = _table(content, result)
+        _must_fit(table, record, result)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path} cannot be believed: {reason}. Run {record.cell} again with force=true.") from error
+    return table
+
+
+def _table(content: bytes, result: Result) -> pd.DataFrame:
+    """The columns that are needed; digits as written, which not every pandas reads exactly: a score may equal the threshold."""
+    scores = {_map_column(result), deciding_column(result)}
+    needed = {"path", "split", "defective", *scores}
+    table = pd.read_csv(io.BytesIO(content), dtype=str, usecols=lambda name: name in {*needed, MAP_MAXIMUM, OWN_SCORE})
+    if missing := needed - set(table.columns):
+        raise ValueError(f"no column {', '.join(sorted(missing))}")
+    table = table.astype({name: float for name in (*scores, MAP_MAXIMUM, OWN_SCORE) if name in table})
+    if not table["defective"].isin(["True", "False"]).all():
+        raise ValueError("column defective is not True or False throughout")
+    if not np.isfinite(table.select_dtypes("number")).all(axis=None):
+        raise ValueError("a score is empty or not finite")
+    return table.assign(defective=table["defective"] == "True")
+
+
+def _must_fit(table: pd.DataFrame, record: Record, result: Result) -> None:
+    """Raises ValueError for the first number of the record that does not follow from the scores."""
+    test = table[table["split"] == "test"]
+    defective = test["defective"].to_numpy(dtype=bool)
+    shares = classified_correctly(test[deciding_column(result)].to_numpy(), defective, result.deciding_threshold)
+    for side, found, stored in zip(("good", "defective"), shares, (result.good, result.defective), strict=True):
+        if _counts(found) != _counts(stored):
+            raise ValueError(
+                f"it gives {_counts(found)} {side} images classified correctly, its record {_counts(stored)}"
+            )
+    rankings = {_map_column(result): result.image, MAP_MAXIMUM: result.image_of_maximum}
+    limits = {_map_column(result): result.threshold}
+    if result.own is not None:
+        rankings[OWN_SCORE], limits[OWN_SCORE] = result.own.image, result.own.threshold
+    for column, limit in limits.items():
+        held_out = table.loc[table["split"] == "validation", column].to_numpy()
+        _must_equal(f"threshold of {column}", _threshold(record, result, held_out), limit)
+    for column, metrics in rankings.items():
+        if metrics is not None and column in table:
+            _must_equal(f"AUROC of {column}", _auroc(test[column].to_numpy(), defective), metrics.auroc)
+
+
+def _threshold(record: Record, result: Result, held_out_V: NDArray[np.float64]) -> float | None:
+    """The threshold that follows from the held-out images; None if it was given."""
+    if result.facts.get("threshold_from") == "given" or not len(held_out_V):
+        return None
+    protocol = record.identity["config"].get("protocol", {})
+    rate = protocol.get("false_alarm_rate")
+    return Rule.of_protocol(protocol).threshold(held_out_V) if rate is None else threshold_at(held_out_V, rate)
+
+
+def _must_equal(what: str, found: float | None, stored: float) -> None:
+    if found is not None and not isclose(found, stored, rel_tol=1e-6, abs_tol=1e-12):
+        raise ValueError(f"it gives a {what} of {found:.6g}, its record {stored:.6g}")
+
+
+def _auroc(scores_N: NDArray[np.float64], defective_N: NDArray[np.bool_]) -> float | None:
+    """By counting pairs: scikit-learn takes a second to import."""
+    good, bad = np.sort(scores_N[~defective_N]), scores_N[defective_N]
+    below = np.searchsorted(good, bad, "left") + np.searchsorted(good, bad, "right")
+    return float(below.sum() / (2 * len(good) * len(bad))) if len(good) and len(bad) else None
+
+
+def _counts(share: Share | None) -> str:
+    return f"{share.correct} of {share.total}" if share else "no"

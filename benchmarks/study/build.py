@@ -10,7 +10,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.store import paper
 from benchmarks.store.leaderboard import leaderboard
-from benchmarks.store.runs import RunStore
+from benchmarks.store.runs import Contents, RunStore, Unreadable
 from benchmarks.study.area import AreaStudy, area_study
 from benchmarks.study.curves import SECTION
 from benchmarks.study.grid import read_grids
@@ -24,6 +24,8 @@ class Built:
 
     findings: list[Findings]
     files: list[Path]
+    unreadable: list[Unreadable]
+    """Runs that were left out."""
 
 
 def build(results: Path, out: Path) -> Built:
@@ -32,8 +34,10 @@ def build(results: Path, out: Path) -> Built:
     Raises:
         UserError: no finished run, seeds that cannot stand together, or scores that cannot be read.
     """
-    records = RunStore(results).records()
+    contents = RunStore(results).contents()
+    records = contents.records
     if not any(record.result for record in records):
+        contents.complain()
         failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""
         raise UserError(f"No finished run in {results / 'runs'}{failures}. Make some with `defectbench run`.")
     rows = leaderboard(records)  # refuses seeds that differ in more than the seed
@@ -51,7 +55,7 @@ def build(results: Path, out: Path) -> Built:
     for name, text in (("area_study.md", _markdown(findings)), ("area_study.html", page(sections))):
         write_text(out / name, text)
         files.append(out / name)
-    return Built(findings, files)
+    return Built(findings, files, contents.unreadable)
 
 
 def _on_random_weights(rows: pd.DataFrame) -> list[str]:
@@ -86,10 +90,15 @@ def _markdown(findings: list[Findings]) -> str:
 
 
 def show(built: Built, console: Console) -> None:
-    """Print the findings and the paths of what was written."""
+    """Print the findings and the paths of what was written.
+
+    Raises:
+        UserError: some runs were left out; names them.
+    """
     for found in built.findings:
         console.print(f"\n[bold]{found.heading}[/bold]")
         for sentence in found.sentences:
             console.print(f"  {sentence}", markup=False, highlight=False)
     for file in built.files:
         console.print(f"wrote {file}", soft_wrap=True)
+    Contents([], built.unreadable).complain()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
 from benchmarks.protocol.thresholds import Rule
-from benchmarks.store.record import Record
-from benchmarks.store.runs import SCORES, RunStore
+from benchmarks.store.record import SCORES, Record
+from benchmarks.store.runs import RunStore
 from benchmarks.store.scores import MAP_MAXIMUM, area_column, area_columns
 
 ONE_PIXEL = 0.0
@@ -44,7 +44,7 @@ def read_grids(results: Path, records: Iterable[Record]) -> list[Grid]:
     """
     store = RunStore(results)
     return [
-        read_grid(store.folder(record.cell) / SCORES, record)
+        read_grid(store.where(record) / SCORES, record)
         for record in records
         if record.result is not None and record.result.minimum_area is not None
     ]

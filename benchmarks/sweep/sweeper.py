@@ -21,7 +21,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import belongs, chosen
+from benchmarks.config import belongs, chosen, is_forced
 from benchmarks.report.terminal import console
 from benchmarks.run.settings import check, check_files
 from benchmarks.store.lookup import Lookup
@@ -110,7 +110,7 @@ class CellSweeper(Sweeper):
         answered, waiting, left_out = 0, [], 0
         stores = cache(Lookup)
         for overrides in requests:
-            if stores(self._results(overrides)).answer(overrides) is not None and not self._forced(overrides):
+            if stores(self._results(overrides)).answer(overrides) is not None and not is_forced(overrides):
                 answered += 1
             elif (planned := self._planned(overrides, named)) is None:
                 left_out += 1
@@ -122,9 +122,6 @@ class CellSweeper(Sweeper):
         """Where a job's results go: of all settings the only one that is needed before they are composed."""
         said = [text.partition("=")[2].strip("'\"") for text in overrides if text.startswith("results.dir=")]
         return Path(said[-1] if said else self._config.results.dir)
-
-    def _forced(self, overrides: Sequence[str]) -> bool:
-        return any(text.lower() == "force=true" for text in overrides)
 
     def _planned(self, overrides: Sequence[str], named: Collection[str]) -> PlannedCell | None:
         """The cell of a job; None if it does not belong to the sweep."""

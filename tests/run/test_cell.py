@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import ANY
 
 import numpy as np
 import pandas as pd
@@ -98,9 +99,19 @@ def test_the_same_run_twice_is_byte_identical(parts: Path) -> None:
 def test_a_finished_run_is_skipped_until_something_that_counts_changes(parts: Path) -> None:
     assert "skipped" not in run(parts).output
     before = (folder(parts) / "run.json").read_bytes()
-    for same in ([], ["save_maps=true"], ["data.cache_dir=null"]):
+    for same in ([], ["data.cache_dir=null"], ["category.augmentation.reason=other words", "budget.samples=1"]):
         assert "skipped: variation_model / parts / seed=0 is finished" in run(parts, *same).output
-    assert (folder(parts) / "run.json").read_bytes() == before
+    record = json.loads(before)
+    record["overrides"], record["identity"]["config"]["budget"]["samples"] = (
+        ANY,
+        1,
+    )  # what it is asked as, not what it measured
+    assert json.loads((folder(parts) / "run.json").read_text()) == record
+    lacking = run(parts, "save_maps=yes", "save_checkpoint=1").output
+    assert (
+        "was run without save_maps=true and save_checkpoint=true: add force=true" in lacking
+        and "skipped" not in lacking
+    )
     assert "method.model.deviation_floor 5 -> 6" in run(parts, "method.model.deviation_floor=6").output
     assert "skipped" not in run(parts, "method.model.deviation_floor=6", "force=true").output
     save(parts / "parts" / "test" / "good" / "000.png", noise(1, 96, 96, 1))

@@ -7,11 +7,16 @@ import pytest
 from benchmarks.store import identity
 from benchmarks.store.identity import Identity, code_fingerprint, differences
 
-BASE = Identity(config={"method": {"latent": 100}, "seed": 0}, train_data="a", code="b", versions={"torch": "2.15"})
+BASE = Identity(
+    config={"method": {"model": {"latent": 100}}, "seed": 0},
+    train_data="a",
+    code={"methods.ae": "b"},
+    versions={"torch": "2.15"},
+)
 
 
 def stored(**changes: object) -> dict[str, object]:
-    return {"config": BASE.config, "train_data": "a", "code": "b", "versions": BASE.versions} | changes
+    return {"config": BASE.config, "train_data": "a", "code": {"methods.ae": "b"}, "versions": BASE.versions} | changes
 
 
 def test_equal_identities_have_no_changes() -> None:
@@ -20,9 +25,15 @@ def test_equal_identities_have_no_changes() -> None:
 
 def test_changes_are_named() -> None:
     assert BASE.changes(stored(train_data="x")) == ["train_data"]
-    assert BASE.changes(stored(code="x")) == ["code"]
+    assert BASE.changes(stored(code={"methods.ae": "x", "methods.old": "y"})) == [
+        "code of methods.ae",
+        "code of methods.old",
+    ]
+    assert BASE.changes(stored(code="one hash of all, as up to schema 2")) == ["code"]
     assert BASE.changes(stored(versions={"torch": "2.14"})) == ["torch 2.14 -> 2.15"]
-    assert BASE.changes(stored(config={"method": {"latent": 50}, "seed": 0})) == ["method.latent 50 -> 100"]
+    assert BASE.changes(stored(config={"method": {"model": {"latent": 50}}, "seed": 0})) == [
+        "method.model.latent 50 -> 100"
+    ]
     assert BASE.changes({}) != []
 
 
@@ -41,9 +52,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "methods"
 
 
-def digest() -> str:
+def digest() -> dict[str, str]:
     identity._digest.cache_clear()
-    return code_fingerprint(["methods.mine"])
+    return code_fingerprint(["methods.mine"], [])
 
 
 def test_code_counts_comments_do_not(project: Path) -> None:
@@ -63,4 +74,6 @@ def test_what_a_method_imports_counts_another_method_does_not(project: Path) -> 
 
 
 def test_the_real_methods_are_found() -> None:
-    assert code_fingerprint(["methods.ae"]) != code_fingerprint(["methods.variation_model"])
+    assert "methods.ae" in code_fingerprint(["methods.ae"], []) and "methods.blocks.ssim" in code_fingerprint(
+        ["methods.ae"], []
+    )

@@ -71,12 +71,12 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     [
         lambda text: text[: len(text) // 2],
         lambda text: "[]",
-        lambda text: json.dumps(json.loads(text) | {"schema": 0}),
+        lambda text: json.dumps(json.loads(text) | {"schema": 99}),
         lambda text: json.dumps(json.loads(text) | {"result": None}),
         lambda text: json.dumps({key: value for key, value in json.loads(text).items() if key != "method"}),
         lambda text: text.replace('"threshold"', '"treshold"'),
     ],
-    ids=["cut off", "foreign", "older version", "no result", "no method", "unknown field"],
+    ids=["cut off", "foreign", "newer version", "no result", "no method", "no threshold"],
 )
 def test_what_is_not_a_record_is_refused_by_name(tmp_path: Path, damage: object) -> None:
     (tmp_path / "run.json").write_text(damage(RECORD.to_json()))  # type: ignore[operator]
@@ -87,7 +87,7 @@ def test_what_is_not_a_record_is_refused_by_name(tmp_path: Path, damage: object)
 def test_a_run_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     with pytest.raises(OSError, match="disk full"), store.claim(CELL), store.writing(CELL) as folder:
-        (folder / "scores.csv").write_text("half of it")
+        (folder / "config.yaml").write_text("half of it")
         raise OSError("disk full")
     assert store.find(CELL) is None
     assert [path.name for path in store.folder(CELL).parent.iterdir()] == [".seed=0.lock"]

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 
 from benchmarks.common.errors import UserError
-from benchmarks.run.threads import available_cores
+from benchmarks.common.pool import available_cores
 from benchmarks.sweep.job import Job
 from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
 
