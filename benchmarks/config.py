@@ -13,6 +13,7 @@ import hydra
 import hydra.utils
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -23,14 +24,20 @@ CONF = project_file("conf")
 OWN = "own"
 """The category file that users' own categories start from."""
 
+SWEEP_FUNCTION = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(")
+QUOTED_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+""")
+PLAIN_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+NOT_NAMES = frozenset({"true", "false", "null", "nan", "inf"})
+
 
 # -- composition ------------------------------------------------------------------------------------------------------------------
 
 
 def register_resolvers() -> None:
-    """What `conf/` uses: `at_most` for budgets, `first_of` for values that may be null, `stem_of` for names of files."""
+    """What `conf/` uses: limits of budgets, values that may be null, numbers in names, stems of files."""
     OmegaConf.register_new_resolver("at_most", _at_most, replace=True)
     OmegaConf.register_new_resolver("first_of", _first_of, replace=True)
+    OmegaConf.register_new_resolver("number_in", _number_in, replace=True)
     OmegaConf.register_new_resolver("stem_of", lambda file: Path(str(file)).stem, replace=True)
 
 
@@ -38,17 +45,75 @@ def _at_most(value: int, limit: int | None) -> int:
     return value if limit is None else min(value, limit)
 
 
+def _number_in(name: str) -> int:
+    found = re.search(r"\d+$", str(name))
+    return int(found[0]) if found else -1
+
+
 def _first_of(*values: object) -> object:
     return next((value for value in values if value is not None), None)
 
 
-def register_own_categories(overrides: Iterable[str]) -> None:
-    """Make `category=<name>` work for folders that have no file in `conf/category`: they start from `own.yaml`."""
-    known = {path.stem for path in (CONF / "category").glob("*.yaml")}
-    for name in sorted(chosen(overrides, "category") - known):
-        own = OmegaConf.load(CONF / "category" / f"{OWN}.yaml")
-        own.name = name
-        ConfigStore.instance().store(group="category", name=name, node=own)
+def register_categories(overrides: Sequence[str]) -> list[str]:
+    """Make `category=<name>` work for any name: the dataset's own settings of it, else `own.yaml`.
+
+    Returns:
+        The overrides, with names quoted that Hydra would read as something else.
+
+    Raises:
+        UserError: a name that is a path.
+    """
+    overrides = [plain(text) for text in overrides]
+    known = category_set(settings_of(overrides))
+    for name in {*known, *chosen(overrides, "category"), *_defaults("category", overrides)} - {OWN}:
+        if re.search(r"[/\\]|^\.+$", name):
+            raise UserError(f"category={name}: the name of a folder in data.root, not a path.")
+        settings = OmegaConf.create(
+            known.get(name) or known.get(OWN) or OmegaConf.load(CONF / "category" / f"{OWN}.yaml")
+        )
+        settings.name = name
+        ConfigStore.instance().store(group="category", name=name, node=settings)
+    return overrides
+
+
+@cache
+def category_set(name: str | None) -> dict[str, DictConfig]:
+    """The settings in `conf/category/<name>`: of categories by their names, and `own` for all others."""
+    files = sorted((CONF / "category" / name).glob("*.yaml")) if name else []
+    return {path.stem: OmegaConf.load(path) for path in files}  # type: ignore[misc]
+
+
+def settings_of(overrides: Sequence[str]) -> str | None:
+    """Which settings belong to the dataset that overrides choose (`categories` in its YAML)."""
+    if named := chosen(overrides, "data.categories"):
+        return named.pop()
+    sets = {_read("data", name).get("categories") for name in _defaults("data", overrides)}
+    if len(sets) > 1:
+        raise UserError(
+            "A sweep takes one dataset: the settings of its categories belong to it. Sweep over each data= by itself."
+        )
+    return sets.pop() if sets else None
+
+
+def _defaults(group: str, overrides: Sequence[str]) -> set[str]:
+    """The options of a group that hold: those named, else those of the experiment, the benchmark, `config.yaml`."""
+    if names := chosen(overrides, group):
+        return names
+    files = [_read(kind, name) for kind in ("experiment", "benchmark") for name in chosen(overrides, kind)]
+    for config in [*files, _read("", "config")]:
+        for entry in config.get("defaults", []):
+            for key, value in entry.items() if OmegaConf.is_dict(entry) else ():
+                if key in {group, f"override /{group}"}:
+                    return {str(value)}
+    return set()
+
+
+@cache
+def _read(group: str, name: str) -> DictConfig:
+    path = CONF / group / f"{name}.yaml"
+    config = OmegaConf.load(path) if path.is_file() else OmegaConf.create()  # Hydra says what there is
+    assert isinstance(config, DictConfig)
+    return config
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
@@ -59,7 +124,7 @@ def composed(overrides: Sequence[str]) -> DictConfig:
         UserError: a `_target_` that `conf/` does not hold.
     """
     register_resolvers()
-    register_own_categories(overrides)
+    overrides = register_categories(overrides)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         config = hydra.compose("config", list(overrides))
     refuse_foreign_targets(config)
@@ -72,17 +137,40 @@ def quoted(key: str, value: str) -> str:
     return f"{key}='{escaped}'"
 
 
+def plain(override: str) -> str:
+    """An override of the category as Hydra takes it: names such as `12`, `1e3`, `null`, `part (v2)` and `a=b` are names."""
+    key, equals, value = override.partition("=")
+    if key != "category" or not equals or SWEEP_FUNCTION.match(value):
+        return override
+    return f"category={','.join(_quoted(item) for item in QUOTED_ITEM.findall(value))}"
+
+
+def _quoted(item: str) -> str:
+    item = item.strip()
+    if item[:1] in {"'", '"'} or (PLAIN_NAME.fullmatch(item) and item.casefold() not in NOT_NAMES):
+        return item
+    return quoted("", item)[1:]
+
+
 def chosen(overrides: Iterable[str], group: str) -> set[str]:
     """The options that overrides choose in a config group, sweeps unrolled."""
     names: set[str] = set()
     for text in overrides:
         try:
-            override = OverridesParser.create().parse_override(text)
+            override = OverridesParser.create().parse_override(plain(text))
         except HydraException:
             continue  # a flag such as -m, or a mistake that Hydra reports better
         if override.key_or_group == group:
-            names |= set(override.sweep_string_iterator()) if override.is_sweep_override() else {str(override.value())}
+            names |= set(_values(override))
     return names
+
+
+def _values(override: Override) -> list[str]:
+    """The values of an override as text, without quotes."""
+    if not override.is_sweep_override():
+        return [str(override.value())]
+    parse = OverridesParser.create().parse_override
+    return [str(parse(f"key={value}").value()) for value in override.sweep_string_iterator()]
 
 
 def instantiated(node: DictConfig, **arguments: Any) -> Any:
@@ -218,8 +306,14 @@ def methods() -> Iterator[tuple[str, str]]:
 
 
 def categories() -> list[tuple[str, str]]:
-    """Name and kind of each category that has a file, the starting point of users' own left out."""
-    return [(name, config.kind) for name, config in options("category").items() if name != OWN]
+    """Name and kind of each category that has settings of its own, and whose they are."""
+    sets = sorted(path.name for path in (CONF / "category").iterdir() if path.is_dir())
+    return [
+        (name, f"{config.kind} ({owner})")
+        for owner in sets
+        for name, config in category_set(owner).items()
+        if name != OWN
+    ]
 
 
 # -- which method applies where ---------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from benchmarks.config import CONF, method_names
+from benchmarks.common.errors import UserError
+from benchmarks.config import CONF, category_set, chosen, method_names, quoted, register_categories
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import Input, Training
 from benchmarks.data.mvtec_ad import table1
@@ -14,16 +15,64 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-@pytest.mark.parametrize("category", options("category"))
+@pytest.mark.parametrize("category", category_set("mvtec_ad"))
 def test_categories(category: str) -> None:
     config = compose(f"category={category}").category
-    if config.kind not in {"texture", "object"}:
-        return  # see tests/classics
     Augmentation(**config.augmentation)
     assert config.name == category and config.augmentation.reason
     assert (config.kind == "texture") == ("alignment" not in config)
-    if category in table1():
-        assert config.kind == ("texture" if category in list(table1())[:5] else "object")
+    assert config.kind == ("texture" if category in list(table1())[:5] else "object")
+
+
+@pytest.mark.parametrize("category", ["grid", "screw", "tile"])
+def test_a_folder_of_ones_own_does_not_get_the_settings_of_mvtec_ad(category: str) -> None:
+    own, published = (compose(f"data={data}", f"category={category}").category for data in ("folder", "mvtec_ad"))
+    assert (own.name, own.kind, own.augmentation.rotation_deg) == (category, "object", 3)
+    assert published.augmentation.reason != own.augmentation.reason
+
+
+NAMES = [
+    "12",
+    "1e3",
+    "0x1F",
+    "null",
+    "True",
+    "nan",
+    "metal nut",
+    "part (v2)",
+    "[a]",
+    "{a}",
+    "lösung",
+    "数据",
+    "it's",
+    "a=b",
+    "a.b",
+]
+
+
+def test_any_name_of_a_folder_is_a_name_alone_and_in_a_list() -> None:
+    for name in NAMES:
+        assert compose("data=folder", f"category={name}").category.name == name
+    assert chosen([f"category={','.join(NAMES)}"], "category") == set(NAMES)
+    with_comma = "a, b"
+    assert compose("data=folder", quoted("category", with_comma)).category.name == with_comma
+    assert chosen([quoted("category", with_comma) + ",c"], "category") == {with_comma, "c"}
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\\\b", ".."])
+def test_a_path_is_no_name(name: str) -> None:
+    with pytest.raises(UserError, match="not a path"):
+        compose("data=folder", quoted("category", name))
+
+
+def test_digits_and_tables_have_templates() -> None:
+    assert [compose("benchmark=mnist", f"category=digit_{n}").category.digit for n in (0, 7)] == [0, 7]
+    assert compose("benchmark=creditcard", "category=loans").category == {"name": "loans", "kind": "table"}
+
+
+def test_a_sweep_over_two_datasets_is_refused() -> None:
+    with pytest.raises(UserError, match="one dataset"):
+        register_categories(["-m", "data=mvtec_ad,folder", "category=grid"])
 
 
 @pytest.mark.parametrize("budget", options("budget"))
@@ -33,7 +82,7 @@ def test_methods_at_every_budget(method: str, budget: str) -> None:
     for category in ("wood",) * ("texture" in kinds) + ("bottle",) * ("object" in kinds):
         config = compose(f"method={method}", f"budget={budget}", f"category={category}")
         OmegaConf.resolve(config)
-        Input(**config.input)
+        Input(**{name: config.input[name] for name in Input.__dataclass_fields__})
         Training(**config.method.train)
 
 

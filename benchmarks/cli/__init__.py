@@ -88,7 +88,7 @@ def run(overrides: tuple[str, ...]) -> None:
         config.refuse_foreign_overrides(arguments)
         with checked(arguments), hydra_raises():
             config.register_resolvers()
-            config.register_own_categories(arguments)
+            arguments = config.register_categories(arguments)
             sweeper.register()
             configure_logging()
             application.run(arguments)

@@ -54,13 +54,20 @@ def _keys() -> Iterator[str]:
 
 def _values(group: str, start: str, given: str) -> Iterator[str]:
     """The options of a config group; for a list (`method=ae_l2,an`) those of its last item."""
-    from benchmarks.config import CONF
+    from benchmarks.config import CONF, OWN
 
     done, comma, start = start.rpartition(",")
     options = {path.stem for path in (CONF / group).glob("*.yaml")}
     if group == "category":
-        options |= set(_categories_of(given))
+        options = (options | {*_own_settings(given), *_categories_of(given)}) - {OWN}
     yield from (f"{done}{comma}{name}" for name in sorted(options) if name.startswith(start))
+
+
+def _own_settings(given: str) -> Iterable[str]:
+    """The categories whose settings belong to the dataset that was chosen."""
+    from benchmarks.config import category_set, settings_of
+
+    return category_set(settings_of(given.split(" ")))
 
 
 def _categories_of(given: str) -> list[str]:

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import CONF, composed, quoted
+from benchmarks.config import CONF, composed, plain, quoted
 
 WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 """Settings that count something; other whole numbers in `conf/` stand for numbers of any kind."""
@@ -27,7 +27,7 @@ def arranged(arguments: Iterable[str]) -> list[str]:
     """Options first, wherever they were typed, as Hydra wants them; a leading ~ in a value is the home folder."""
     given = list(arguments)
     overrides = [text for text in given if not text.startswith("-") and ("=" in text or text.startswith("~"))]
-    return [*(text for text in given if text not in overrides), *map(_readable, overrides)]
+    return [*(text for text in given if text not in overrides), *map(_readable, map(plain, overrides))]
 
 
 def _readable(text: str) -> str:

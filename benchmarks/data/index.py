@@ -43,7 +43,7 @@ class ImageFile:
     defect_type: str = GOOD
     mask: Path | None = None
     place: str = ""
-    """Where it would lie in MVTec AD's layout (`test/scratch/000.png`); there its map lies. Empty: its name is that place."""
+    """Where it would lie in MVTec AD's layout, without suffix (`test/scratch/000`); there its map lies. Empty: as its name."""
 
     @property
     def is_defective(self) -> bool:

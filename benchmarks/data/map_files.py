@@ -31,8 +31,9 @@ class StoredMap(NamedTuple):
 
 def map_path(image: ImageFile) -> PurePosixPath:
     """The place of an image's map below the folder of its category."""
-    place = PurePosixPath(image.place or image.name).with_suffix(".tiff")
-    return PurePosixPath(VALIDATION, *place.parts[2:]) if place.parts[0] == "train" else place
+    part, *inside = (image.place or str(PurePosixPath(image.name).with_suffix(""))).split("/")
+    folders = [VALIDATION, *inside[1:]] if part == "train" else [part, *inside]
+    return PurePosixPath(*folders[:-1], f"{folders[-1]}.tiff")
 
 
 def write_map(path: Path, stored: StoredMap) -> None:

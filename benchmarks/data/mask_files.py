@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from benchmarks.data.index import Finding, ImageFile, counted
 from benchmarks.data.listing import stem_of
@@ -65,18 +65,19 @@ def _half_masked(images: Iterable[ImageFile]) -> Iterator[Finding]:
         )
 
 
-def same_stem(images: Iterable[ImageFile]) -> list[Finding]:
-    """Images whose maps and masks would share one name."""
-    places: dict[str, ImageFile] = {}
-    double = []
-    for image in images:
-        key = str(PurePosixPath(image.place).with_suffix(""))
-        if key in places:
-            double.append(f"{places[key].path} and {image.name}")
-        places[key] = image
-    return counted(
-        "error", double, "{n} pair(s) of images have one name but for the suffix ({first}): rename one of each."
+def one_place_each(images: Sequence[ImageFile], findings: list[Finding]) -> list[ImageFile]:
+    """Images that differ in their suffix alone (000.png, 000.bmp) keep it in their place, so that each has a map of its own."""
+    count = Counter(image.place for image in images)
+    double = [image for image in images if count[image.place] > 1]
+    findings += counted(
+        "note",
+        [image.path for image in double],
+        "{n} image(s) have the name of another but for the suffix ({first}): their maps are called as the whole file, .tiff added.",
     )
+    return [
+        replace(image, place=f"{image.place}{image.path.suffix}") if count[image.place] > 1 else image
+        for image in images
+    ]
 
 
 def mask_stem(path: Path) -> str:

@@ -9,7 +9,7 @@ from benchmarks.common.errors import UserError, nearest
 from benchmarks.data.images import what_is
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
 from benchmarks.data.listing import check_name, listing
-from benchmarks.data.mask_files import same_stem
+from benchmarks.data.mask_files import one_place_each
 from benchmarks.data.names import TEST_NAMES, TRAIN_NAMES, Layout
 from benchmarks.data.split import hold_out
 
@@ -78,8 +78,9 @@ def read_table(table: Path, name: str, layout: Layout, root: Path) -> Category:
         split = f"{sum(chosen)} of {len(good)} good images drawn for testing ({drawn})"
     if not train:
         raise UserError(f"{table} lists no good image of '{name}' to fit to (labels read as good: {_good(layout)}).")
-    images = [*(_image("train", row) for row in train), *(_image("test", row) for row in test)]
-    findings += same_stem(images)
+    images = one_place_each(
+        [*(_image("train", row) for row in train), *(_image("test", row) for row in test)], findings
+    )
     return Category(
         name, root, (*images[: len(train)],), (*images[len(train) :],), (*findings,), f"table {table.name}", split
     )
@@ -90,7 +91,7 @@ def _good(layout: Layout) -> str:
 
 
 def _image(part: str, row: _Row) -> ImageFile:
-    inside = "/".join(text for text in PurePosixPath(row.name).parts if text not in {"..", "/"})
+    inside = "/".join(text for text in PurePosixPath(row.name).with_suffix("").parts if text not in {"..", "/"})
     return ImageFile(row.path, row.name, row.kind, row.mask, f"{part}/{row.kind.replace('/', '_')}/{inside}")
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks.common.errors import UserError
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
 from benchmarks.data.listing import Listing, images_below, listing, stem_of, unread
-from benchmarks.data.mask_files import attach, mask_stem, same_stem
+from benchmarks.data.mask_files import attach, mask_stem, one_place_each
 from benchmarks.data.names import TEST_NAMES, TRAIN_NAMES, Layout
 from benchmarks.data.split import hold_out
 
@@ -85,8 +85,10 @@ class _Tree:
         self.findings += counted(
             "warning", self.below, "{n} image(s) in folders below a kind are left out ({first}): move them up."
         )
-        self.findings += [*unread(self.others), *same_stem([*trained, *images])]
-        return Category(name, self.folder, tuple(trained), tuple(images), tuple(self.findings), layout, split)
+        self.findings += unread(self.others)
+        files = one_place_each([*trained, *images], self.findings)
+        train_part, test_part = tuple(files[: len(trained)]), tuple(files[len(trained) :])
+        return Category(name, self.folder, train_part, test_part, tuple(self.findings), layout, split)
 
     def _part(self, folders: Iterable[Path]) -> list[_Found]:
         """What lies in `train`, or in `test`."""
@@ -173,7 +175,7 @@ class _Tree:
     def _file(self, part: str, found: _Found) -> ImageFile:
         kind, path, inside = found
         name = path.relative_to(self.folder).as_posix()
-        return ImageFile(path, name, kind, place=f"{part}/{kind}/{inside}")
+        return ImageFile(path, name, kind, place=f"{part}/{kind}/{inside.with_suffix('')}")
 
     def _with_masks(self, images: list[ImageFile], folders: Iterable[Path]) -> list[ImageFile]:
         """The test images with their masks, those that turned out to be masks taken out."""

@@ -15,14 +15,16 @@ from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.common.project import revision
-from benchmarks.config import composed, quoted
+from benchmarks.config import CONF, composed, quoted
 from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.layouts import read_category
 from benchmarks.data.map_files import VALIDATION, map_path, read_map
+from benchmarks.data.names import Layout
+from benchmarks.data.survey import survey
 from benchmarks.protocol.thresholds import Rule
-from benchmarks.run.images import Defects
+from benchmarks.run.images import Defects, layout_of
 from benchmarks.run.measure import result_of
 from benchmarks.run.scores import Scores, write_scores
 from benchmarks.store.identity import Identity, code_fingerprint
@@ -88,7 +90,9 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
         UserError: a map is missing, or cannot be used; no validation maps and no threshold; the store holds a run of ours there.
     """
     config = _config(maps.category, request)
-    category = _category(maps, request.root)
+    category = _category(maps, request.root, layout_of(config))
+    surveyed = survey(category)
+    surveyed.refuse()
     test = _test_files(maps.path, category)
     rule = Rule.of(config.protocol.threshold)
     validation = _validation_files(maps.path, category, rule) if rule.images_needed else {}
@@ -98,9 +102,9 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
     with store.claim(cell):
         _refuse_to_replace_ours(store, cell)
         log.info("evaluating: %s, %d test maps in %s", cell, len(test), maps.path)
-        record = _record(maps, request, config, category)
+        record = _record(maps, request, config, category, tuple(surveyed.texts("warning")))
         with store.writing(cell) as folder:
-            write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+            write_text(folder / "config.yaml", OmegaConf.to_yaml(_deciding(config)))
             scores = _scores(config, category, validation, test)
             facts: dict[str, str | int | float] = {
                 "maps_from": str(maps.path),
@@ -147,17 +151,22 @@ def _scores(
 
 
 def _config(category: str, request: Request) -> DictConfig:
-    """Protocol and category as `defectbench run` would have them."""
+    """Data, protocol and category as `defectbench run` would have them."""
     if request.threshold is not None and not math.isfinite(request.threshold):
         raise UserError(f"--threshold {request.threshold} is not a number that scores can be compared with.")
     given = [] if request.threshold is None else [f"protocol.threshold=given:{request.threshold!r}"]
-    config = composed([quoted("category", category), *request.overrides, *given])
+    data = request.dataset if (CONF / "data" / f"{request.dataset}.yaml").is_file() else "folder"
+    return composed([f"data={data}", quoted("category", category), *request.overrides, *given])
+
+
+def _deciding(config: DictConfig) -> DictConfig:
+    """The part of the configuration that scores of given maps depend on."""
     return OmegaConf.masked_copy(config, ["protocol", "category"])
 
 
-def _category(maps: MapFolder, root: Path) -> Category:
+def _category(maps: MapFolder, root: Path, layout: Layout) -> Category:
     try:
-        return read_category(root, maps.category)
+        return read_category(root, maps.category, layout)
     except UserError as error:
         raise UserError(f"{maps.path} has no images to go with: {error}") from error
 
@@ -200,9 +209,11 @@ def _tiffs(folder: Path) -> Iterator[Path]:
     return iter(sorted(path for path in folder.rglob("*.tiff") if not path.name.startswith(".")))
 
 
-def _record(maps: MapFolder, request: Request, config: DictConfig, category: Category) -> Record:
+def _record(
+    maps: MapFolder, request: Request, config: DictConfig, category: Category, warnings: tuple[str, ...]
+) -> Record:
     """The record before anything was measured."""
-    settings = OmegaConf.to_container(config, resolve=True)
+    settings = OmegaConf.to_container(_deciding(config), resolve=True)
     deciding = {**settings, "seed": request.seed}  # type: ignore[dict-item]
     identity = Identity(
         config=deciding,
@@ -227,6 +238,7 @@ def _record(maps: MapFolder, request: Request, config: DictConfig, category: Cat
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
         overrides=request.overrides,
+        warnings=warnings,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import OWN, options
+from benchmarks.config import OWN, category_set
 from benchmarks.data.synthetic import CATEGORIES
 from benchmarks.store.paper import MVTEC_AD
 
@@ -68,12 +68,10 @@ def _is_one_device(devices: object) -> bool:
 
 def _unknown_category(config: DictConfig) -> str:
     """A name that is neither in `conf/category` nor a folder of the dataset: users' own images are under data=folder."""
-    name, known = config.category.name, [name for name in options("category") if name != OWN]
+    name, known = config.category.name, category_set(config.data.get("categories")).keys() - {OWN}
     if name in known or not ("spec" in config.data or config.data.name == MVTEC_AD):
         return ""
     if "spec" not in config.data and (Path(str(config.data.root)) / str(name)).is_dir():
         return ""
-    names = (
-        CATEGORIES if "spec" in config.data else [name for name in known if options("category")[name].kind != "digit"]
-    )
+    names = CATEGORIES if "spec" in config.data else known
     return f"There is no category {name} in data={config.data.name}. {nearest(str(name), names)}"

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import CONF, belongs, chosen, register_own_categories, register_resolvers
+from benchmarks.config import CONF, belongs, chosen, register_categories, register_resolvers
 from benchmarks.data.mvtec_ad import CategoryFacts, table1
 from benchmarks.store.paper import MVTEC_AD
 from benchmarks.store.record import Cell
@@ -75,7 +75,7 @@ def planned_cells(overrides: Sequence[str]) -> tuple[list[PlannedCell], int]:
     from hydra import compose, initialize_config_dir
 
     register_resolvers()
-    register_own_categories(overrides)
+    overrides = register_categories(overrides)
     cells, left_out = [], 0
     named = chosen(overrides, "category")
     composed: dict[tuple[str, ...], DictConfig] = {}
