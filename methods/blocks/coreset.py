@@ -10,16 +10,16 @@ def greedy_k_centre(points_ND: Tensor, count: int) -> Tensor:
     """Indices (count,) of points, the first drawn at random, each next one the farthest from all before it.
 
     At most twice the optimal radius (Gonzalez 1985). One matrix-vector product per point that is chosen: distances are never held
-    for more than one of them.
+    for more than one of them. The points are shifted to mean 0 in place, as they may fill most of the memory.
     """
-    centred_ND = points_ND - points_ND.mean(dim=0)  # small norms: |a|^2 - 2ab + |b|^2 keeps more digits
-    squares_N = centred_ND.square().sum(dim=1)
+    points_ND -= points_ND.mean(dim=0)  # small norms: |a|^2 - 2ab + |b|^2 keeps more digits
+    squares_N = torch.linalg.vector_norm(points_ND, dim=1).square()
     chosen_M = torch.empty(count, dtype=torch.long, device=points_ND.device)
     chosen_M[0] = torch.randint(len(points_ND), ())
     to_nearest_N = torch.full_like(squares_N, math.inf)
     for step in range(1, count):
         newest = chosen_M[step - 1]
-        to_newest_N = torch.addmv(squares_N, centred_ND, centred_ND[newest], alpha=-2).add_(squares_N[newest])
+        to_newest_N = torch.addmv(squares_N, points_ND, points_ND[newest], alpha=-2).add_(squares_N[newest])
         torch.minimum(to_nearest_N, to_newest_N, out=to_nearest_N)
         to_nearest_N[newest] = -math.inf  # rounding must not choose it again
         chosen_M[step] = to_nearest_N.argmax()

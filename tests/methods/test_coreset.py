@@ -20,7 +20,7 @@ def by_brute_force(points_ND: Tensor, first: int, count: int) -> list[int]:
 def test_coreset_is_that_of_brute_force(offset: float) -> None:
     torch.manual_seed(0)
     points_ND = torch.randn(200, 16) + offset
-    chosen = greedy_k_centre(points_ND, 50).tolist()
+    chosen = greedy_k_centre(points_ND.clone(), 50).tolist()
     assert chosen == by_brute_force(points_ND, chosen[0], 50)
 
 
