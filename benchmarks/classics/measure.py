@@ -26,6 +26,7 @@ from benchmarks.protocol.sample_decision import check_rate, threshold_at
 from benchmarks.run.contract_check import check_contract
 from benchmarks.run.method import make_method
 from benchmarks.run.scores import write_scores
+from benchmarks.run.state import CellState, KeepState, StateFile
 from benchmarks.run.trainer import TimeLeft, check_trainer, trainer_for
 from benchmarks.store.record import Cell, Result
 from benchmarks.store.runs import RunStore
@@ -94,7 +95,7 @@ class SampleBenchmark:
         _data(config, category)
         check_trainer(config)
 
-    def measure(self, config: DictConfig, category: Samples, folder: Path) -> Result:
+    def measure(self, config: DictConfig, category: Samples, folder: Path, state: CellState) -> Result:
         """Run one method on one category.
 
         Raises:
@@ -106,13 +107,11 @@ class SampleBenchmark:
         make = partial(make_method, config, columns=data.shape[-1])
         method = make()
         assert isinstance(method, SampleMethod)  # only they apply to samples
-        trainer = trainer_for(config, method, folder, [TimeLeft()])
+        keeper = KeepState(StateFile(state), data)
+        trainer = trainer_for(config, method, folder, [TimeLeft()], keeper)
 
-        start = time.perf_counter()
-        trainer.fit(
-            method, data.train_dataloader(), data.val_dataloader()
-        )  # without `data`, which holds the test samples
-        fit_seconds = time.perf_counter() - start
+        loaders = data.train_dataloader(), data.val_dataloader()  # without `data`, which holds the test samples
+        trainer.fit(method, *loaders, ckpt_path=keeper.file.checkpoint, weights_only=True)
         if config.save_checkpoint:
             trainer.save_checkpoint(folder / "method.ckpt")
 
@@ -142,7 +141,7 @@ class SampleBenchmark:
             false_alarms_per_good_image=None,
             pixel=None,
             has_masks=False,
-            fit_seconds=fit_seconds,
+            fit_seconds=keeper.fit_seconds,
             ms_per_image=ms_per_sample,
             peak_memory_mib=peak_memory_mib(),
             peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,

@@ -195,7 +195,7 @@ def categories(root: Path | None) -> None:
 @list_.command()
 @RESULTS
 def runs(results: Path) -> None:
-    """Stored runs: a grid of how they stand, then one row each with its numbers.
+    """Stored runs: a grid of how they stand, one row each with its numbers, then the runs in progress.
 
     finished: asked for again, it is skipped. failed: see error.txt and log.txt in its folder. stale: configuration, code, versions
     or data have changed since, so it would run again. missing: other cells here have a run of that seed. unchecked: its data are
@@ -203,15 +203,19 @@ def runs(results: Path) -> None:
     """
     with user_errors():
         from benchmarks.report.terminal import console
-        from benchmarks.sweep.status import grids, run_statuses, runs_table
+        from benchmarks.store.progress import in_progress
+        from benchmarks.sweep.status import grids, progress_table, run_statuses, runs_table
 
-        statuses = run_statuses(results)
-        if not statuses:
+        statuses, begun = run_statuses(results), list(in_progress(results / "runs"))
+        if not statuses and not begun:
             raise UserError(f"No run in {results / 'runs'}. Make some with `defectbench run`.")
         screen = console()
         for grid in grids(statuses):
             screen.print(grid)
-        screen.print(runs_table(statuses))
+        if statuses:
+            screen.print(runs_table(statuses))
+        if begun:
+            screen.print(progress_table(begun))
 
 
 main.add_command(data)

@@ -1,25 +1,25 @@
 """One category as Lightning data: training batches (augmented, or each image once), held-out good images, test images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from benchmarks.common.errors import UserError
-from benchmarks.common.seeding import stream, stream_seed
+from benchmarks.common.seeding import stream
 from benchmarks.data.augmentation import Augmentation, draw_views, render
 from benchmarks.data.cache import Decoding, load_images
 from benchmarks.data.datasets import AugmentedViews, Images, ViewBatch, batches, to_float
 from benchmarks.data.images import Colour, Fit
 from benchmarks.data.index import ImageFile
+from benchmarks.data.order import OrderedData
 from benchmarks.data.split import Fold, draw, fold_split, split
 
 RESIDENT_SHARE = 0.25  # of the free GPU memory that training images may take
@@ -55,7 +55,7 @@ class Training:
     """Number of augmented samples in an epoch; None shows each image once, as it is, in a new order in each epoch."""
 
 
-class DefectData(pl.LightningDataModule):
+class DefectData(OrderedData):
     """Batches of one category's good training images. A method that is fitted to them finds no test image here.
 
     Args:
@@ -76,9 +76,9 @@ class DefectData(pl.LightningDataModule):
         cache_dir: Path | None,
         fold: Fold | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(seed)
         self.train, self.input, self.training, self.augmentation = train, input, training, augmentation
-        self.predict_batch_size, self.seed, self.cache_dir = predict_batch_size, seed, cache_dir
+        self.predict_batch_size, self.cache_dir = predict_batch_size, cache_dir
         fit_part, self.validation_files = (
             split(train, validation_share, seed) if fold is None else fold_split(train, fold, seed)
         )
@@ -91,36 +91,41 @@ class DefectData(pl.LightningDataModule):
         return Decoding.for_category(self.train, seen.px, seen.colour, seen.resample, seen.fit, seen.bits)
 
     def read(self) -> None:
-        """Read the images to fit to and those held out.
+        """Read the good training images: those to fit to and those held out.
 
         Left to Lightning, an image that cannot be read would leave torch's loaders patched for all later cells.
 
         Raises:
             UserError: an image cannot be used.
         """
-        _ = self._fit_pixels, self._validation_pixels
+        _ = self._train_pixels
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Float images (B, C, H, W), or augmented views that `on_after_batch_transfer` renders on the device."""
-        images = self._fit_pixels
-        order = torch.Generator().manual_seed(stream_seed(self.seed, "order"))
+        pixels, chosen, order = self._train_pixels, self._places(self.fit_files), self.order()
         if self.training.samples is None:
             trained = self.training.epochs is not None
-            return batches(Images(images), self.training.batch_size, order if trained else None)
+            return batches(Images(pixels, chosen), self.training.batch_size, order if trained else None)
         patch, rng = self.input.patch, stream(self.seed, "augmentation")
-        views = draw_views(self.augmentation, self.training.samples, len(images), self._size, patch, rng)
-        return batches(AugmentedViews(self._near_the_network(images), views, patch), self.training.batch_size, order)
+        views = draw_views(self.augmentation, self.training.samples, len(chosen), self._size, patch, rng)
+        views = replace(views, image_N=chosen[views.image_N])
+        return batches(AugmentedViews(self._near_the_network(pixels), views, patch), self.training.batch_size, order)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Held-out good images, whole and unaugmented."""
-        return batches(Images(self._validation_pixels), self.predict_batch_size)
+        return self.loader(self.validation_files)
 
     def test_dataloader(self) -> DataLoader[Any]:
         raise UserError("Test images are opened for scoring alone: no method may see them while it is fitted.")
 
-    def loader(self, files: Sequence[ImageFile]) -> DataLoader[Any]:
-        """Any images, opened now, as a method sees them in prediction, in their order."""
-        return batches(Images(self._pixels(files)), self.predict_batch_size)
+    def loader(self, files: Sequence[ImageFile], skip: int = 0) -> DataLoader[Any]:
+        """Any images but the first `skip`, opened now, as a method sees them in prediction, in their order."""
+        if set(files) <= set(self.train):
+            pixels, chosen = self._train_pixels, self._places(files)
+        else:
+            pixels = load_images(files, self.decoding, self.cache_dir)
+            chosen = np.arange(len(files))
+        return batches(Images(pixels, chosen[skip:]), self.predict_batch_size)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Render augmented views on the device."""
@@ -144,16 +149,15 @@ class DefectData(pl.LightningDataModule):
         return on_host.to(device)
 
     @cached_property
-    def _fit_pixels(self) -> NDArray[np.uint8]:
-        return self._pixels(self.fit_files)
+    def _train_pixels(self) -> NDArray[np.uint8]:
+        """Of all good training images, whatever the seed draws of them: so the seeds share one file in the cache."""
+        return load_images(self.train, self.decoding, self.cache_dir)
 
-    @cached_property
-    def _validation_pixels(self) -> NDArray[np.uint8]:
-        return self._pixels(self.validation_files)
+    def _places(self, files: Sequence[ImageFile]) -> NDArray[np.int64]:
+        """Where images lie among all good training images."""
+        places = {image: place for place, image in enumerate(self.train)}
+        return np.array([places[image] for image in files], dtype=np.int64)
 
     @property
     def _size(self) -> tuple[int, int]:
         return self.decoding.height, self.decoding.width
-
-    def _pixels(self, files: Sequence[ImageFile]) -> NDArray[np.uint8]:
-        return load_images(files, self.decoding, self.cache_dir)

@@ -20,16 +20,16 @@ class ViewBatch(NamedTuple):
 
 
 class Images(Dataset[Tensor]):
-    """Whole images as they are, float batches (B, C, H, W)."""
+    """Some of the images, whole and as they are, float batches (B, C, H, W)."""
 
-    def __init__(self, pixels_NHWC: NDArray[np.uint8]) -> None:
-        self.pixels_NHWC = pixels_NHWC
+    def __init__(self, pixels_NHWC: NDArray[np.uint8], chosen: NDArray[np.int64]) -> None:
+        self.pixels_NHWC, self.chosen = pixels_NHWC, chosen
 
     def __len__(self) -> int:
-        return len(self.pixels_NHWC)
+        return len(self.chosen)
 
     def __getitems__(self, indices: list[int]) -> Tensor:
-        return to_float(torch.from_numpy(self.pixels_NHWC[indices]))
+        return to_float(torch.from_numpy(self.pixels_NHWC[self.chosen[indices]]))
 
 
 class AugmentedViews(Dataset[ViewBatch]):

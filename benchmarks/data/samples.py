@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.common.seeding import stream_seed
 from benchmarks.data.datasets import batches
 from benchmarks.data.index import GOOD
+from benchmarks.data.order import OrderedData
 from benchmarks.data.split import draw, split
 
 
@@ -45,7 +44,7 @@ class Samples:
         return _hash(self.test, self.test_names, self.test_types)
 
 
-class SampleData(pl.LightningDataModule):
+class SampleData(OrderedData):
     """Batches of one category. What is fitted to (and standardised by) never includes held-out or test samples.
 
     Args:
@@ -64,8 +63,8 @@ class SampleData(pl.LightningDataModule):
         validation_share: float,
         seed: int,
     ) -> None:
-        super().__init__()
-        self.samples, self.seed = samples, seed
+        super().__init__(seed)
+        self.samples = samples
         self.batch_size, self.predict_batch_size = batch_size, predict_batch_size
         fit_part, self.held_out = split(range(len(samples.train)), validation_share, seed)
         self.fitted_to = draw(fit_part, limit, seed)
@@ -89,8 +88,7 @@ class SampleData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Normal samples, in a new order in each epoch."""
-        order = torch.Generator().manual_seed(stream_seed(self.seed, "order"))
-        return batches(_InMemory(self.prepared(self.samples.train[self.fitted_to])), self.batch_size, order)
+        return batches(_InMemory(self.prepared(self.samples.train[self.fitted_to])), self.batch_size, self.order())
 
     def val_dataloader(self, count: int | None = None) -> DataLoader[Any]:
         """Held-out normal samples, all or the first so many."""

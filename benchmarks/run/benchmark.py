@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from omegaconf import DictConfig
 
+from benchmarks.run.state import CellState
 from benchmarks.store.record import Result
 
 
@@ -51,8 +52,9 @@ class Benchmark(Protocol):
         """
         ...
 
-    def measure(self, config: DictConfig, category: Any, folder: Path) -> Result:
-        """Fit, score, decide. `folder` takes `scores.csv` as soon as there are scores, and what else is made.
+    def measure(self, config: DictConfig, category: Any, folder: Path, state: CellState) -> Result:
+        """Fit, score, decide. `folder` takes `scores.csv` as soon as there are scores, and what else is made; `state` keeps what a
+        run that is cut off goes on from.
 
         Its columns are path, split (validation or test), defect_type, defective, and the scores of each held-out and test sample.
         """

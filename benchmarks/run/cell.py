@@ -2,7 +2,7 @@
 
 import logging
 import os
-import time
+import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,10 +24,13 @@ from benchmarks.config import applies, composed, instantiated, refuse_foreign_ta
 from benchmarks.data.fingerprint import content_of
 from benchmarks.run.benchmark import Benchmark
 from benchmarks.run.isolation import isolated
+from benchmarks.run.precision import settle_precision
 from benchmarks.run.settings import check
+from benchmarks.run.state import CellState, ends_at_sigterm
 from benchmarks.run.threads import limited_threads, threads_of
 from benchmarks.store.identity import FILES, Identity, code_fingerprint, named_files
 from benchmarks.store.lookup import Lookup
+from benchmarks.store.progress import state_folder
 from benchmarks.store.record import RECORD, SCORES, Cell, Record
 from benchmarks.store.runs import ERROR, RunStore
 from benchmarks.store.scores import check_scores, hash_of_scores
@@ -60,6 +63,7 @@ def run(config: DictConfig) -> Record:
 
 
 def _run(config: DictConfig, cell: Cell) -> Record:
+    settle_precision(config)
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
     benchmark.validate(config, category)
@@ -75,6 +79,8 @@ def _run(config: DictConfig, cell: Cell) -> Record:
                 log.warning("%s is finished, but was run without %s: add force=true to run it again", cell, lacking)
                 return record
             log.info("skipped: %s is finished (force=true runs it again)", cell)
+        # of a finished cell nothing is left to go on from
+        shutil.rmtree(state_folder(store.folder(cell)), ignore_errors=True)
         files = [*benchmark.files(config, category), *_method_files(config)]
         Lookup(store.results).keep(_overrides(), record, files)
     return record
@@ -87,6 +93,7 @@ def changes_since(record: Record) -> list[str]:
         UserError, HydraException: what it was asked for cannot be asked for any more.
     """
     config = composed(record.overrides)
+    settle_precision(config)
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
     wanted = _identity(config, benchmark, category)
@@ -210,25 +217,26 @@ def _run_and_record(
     config: DictConfig, benchmark: Benchmark, category: Any, identity: Identity, store: RunStore
 ) -> Record:
     warnings = tuple(benchmark.survey(config, category))
-    start = time.perf_counter()
+    cell = Cell(config.method.name, config.category.name, config.seed)
+    state = CellState(state_folder(store.folder(cell)), identity, config.checkpoint.minutes)
     begun = record = _begun(config, identity, warnings)
-    with store.writing(record.cell) as folder, _logged_to(folder / "log.txt"):
+    with ends_at_sigterm(), store.writing(record.cell) as folder, _logged_to(folder / "log.txt"):
         log.info("running: %s, budget %s", record.cell, record.budget)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
         try:
-            result = benchmark.measure(config, category, folder)
+            result = benchmark.measure(config, category, folder, state)
             record = replace(
                 record,
                 status="finished",
                 result=result,
                 test_data=benchmark.test_fingerprint(config, category),
                 scores_hash=hash_of_scores((folder / SCORES).read_bytes()),
-                seconds=time.perf_counter() - start,
+                seconds=state.seconds,
             )
             text = record.to_json()
         except Exception as error:  # whatever it is: this cell has failed, and its folder must say why
             (folder / ERROR).write_text(traceback.format_exc(), encoding="utf-8")
-            record = replace(begun, error=_in_words(error), seconds=time.perf_counter() - start)
+            record = replace(begun, error=_in_words(error), seconds=state.seconds)
             text = record.to_json()
         write_text(folder / RECORD, text)
     if record.status == "failed":

@@ -18,6 +18,7 @@ from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
 from benchmarks.run.measure import check_request, measure
+from benchmarks.run.state import CellState
 from benchmarks.run.trainer import check_trainer
 from benchmarks.store.record import Result
 
@@ -67,8 +68,8 @@ class Defects:
         check_request(config, category)
         check_trainer(config)
 
-    def measure(self, config: DictConfig, category: Category, folder: Path) -> Result:
-        result = measure(config, category, folder)
+    def measure(self, config: DictConfig, category: Category, folder: Path, state: CellState) -> Result:
+        result = measure(config, category, folder, state)
         if not category.split:
             return result
         _split_table(category).to_csv(folder / "split.csv", index=False)

@@ -2,8 +2,7 @@
 
 import logging
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -22,8 +21,10 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
 from benchmarks.data.augmentation import Augmentation
+from benchmarks.data.cache import memo_of
 from benchmarks.data.datamodule import DefectData, Input, Training
-from benchmarks.data.index import Category
+from benchmarks.data.fingerprint import fingerprint
+from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.split import Fold
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.cross import cross_promise
@@ -33,8 +34,10 @@ from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.protocol.thresholds import MAXIMUM, Rule
 from benchmarks.run.committee import Committee
 from benchmarks.run.contract_check import check_contract
+from benchmarks.run.epochs import ScoreAtEpochs, wanted_epochs
 from benchmarks.run.method import make_method, method_class
-from benchmarks.run.scores import ScoreMaps, Scores
+from benchmarks.run.scores import ScoreMaps, Scores, Take
+from benchmarks.run.state import CellState, KeepState, StateFile
 from benchmarks.run.trainer import TimeLeft, trainer_for
 from benchmarks.store.record import OWN, OwnScore, Result
 from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
@@ -44,45 +47,51 @@ log = logging.getLogger(__name__)
 
 SPLIT, CROSS = HELD_OUT = ("split", "cross")
 """Values of `protocol.held_out`."""
+NO_FACTS: Mapping[str, str | int | float] = {}
 
 
-def measure(config: DictConfig, category: Category, folder: Path) -> Result:
+def measure(config: DictConfig, category: Category, folder: Path, state: CellState) -> Result:
     """Run one method on one category.
 
     Args:
         config: the composed configuration of the run (`conf/config.yaml`).
         folder: where scores, losses, PRO curve and, if wanted, checkpoint and maps go.
+        state: what a run that is cut off goes on from.
 
     Raises:
         UserError, MethodError: data or training with which the run cannot go on.
     """
     _start_memory_counters()
+    epochs = wanted_epochs(config)
     fits = _fits(config, category)
     rule, scores = _rule(config, fits), _scores(config, category, _maps_folder(config, folder))
     for fit in fits:
         fit.data.read()
     maps, methods, fit_seconds = ScoreMaps(), list[Method](), 0.0
     with scores.kept_in(folder):
-        for fit in fits:
+        for number, fit in enumerate(fits):
             pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
             make = partial(make_method, config, channels=fit.data.decoding.channels)
             method = make()
             methods.append(method)
-            trainer = trainer_for(config, method, folder / fit.place, [maps, TimeLeft()])
-            start = time.perf_counter()
-            trainer.fit(method, datamodule=fit.data)
-            fit_seconds += time.perf_counter() - start
+            keeper = KeepState(StateFile(state, fit.place, number, len(fits)), fit.data)
+            curve = ScoreAtEpochs(
+                epochs, fit.data, category.test, partial(_scores, config, category, None), result_of, keeper
+            )
+            trainer = trainer_for(config, method, folder / fit.place, [maps, TimeLeft(), curve], keeper)
+            trainer.fit(method, datamodule=fit.data, ckpt_path=keeper.file.checkpoint, weights_only=True)
+            fit_seconds += keeper.fit_seconds
+            curve.bring_to(folder)
             if config.save_checkpoint:
                 trainer.save_checkpoint(folder / fit.place / "method.ckpt")
             check_contract(method, partial(_first_maps, trainer, maps, fit.data), make)
-            maps.start(fit.data.validation_files, partial(scores.add_validation, fold=fit.fold))
-            trainer.predict(method, fit.data.val_dataloader(), return_predictions=False)
+            predict = partial(_predict, trainer, maps, keeper, fit.data)
+            predict(method, fit.data.validation_files, partial(scores.add_validation, fold=fit.fold))
 
         scores.start_test()
         alone = len(methods) == 1
-        maps.start(category.test, scores.add_test if alone else scores.add_test_of_folds)
-        predictor = method if alone else Committee(methods)
-        trainer.predict(predictor, fits[0].data.loader(category.test), return_predictions=False)
+        take = scores.add_test if alone else scores.add_test_of_folds
+        predict(method if alone else Committee(methods), category.test, take)
 
     costs: dict[str, Any] = {
         "fit_seconds": fit_seconds,
@@ -116,6 +125,21 @@ def _first_maps(
     maps.start(files, lambda image, map_HW, own: found.append(map_HW))
     trainer.predict(method, data.loader(files), return_predictions=False)
     return np.stack(found)
+
+
+def _predict(
+    trainer: pl.Trainer,
+    maps: ScoreMaps,
+    keeper: KeepState,
+    data: DefectData,
+    method: pl.LightningModule,
+    images: Sequence[ImageFile],
+    take: Take,
+) -> None:
+    """Hand on the maps of images: those that were kept before the run was cut off, then those that are left to make."""
+    made = maps.start(images, take, keeper.file.maps(fingerprint(images, memo_of(data.cache_dir, images))))
+    if made < len(images):
+        trainer.predict(method, data.loader(images, made), return_predictions=False)
 
 
 class Fit(NamedTuple):
@@ -175,7 +199,9 @@ def _promise(config: DictConfig, rule: Rule, scores: Scores) -> dict[str, str | 
     return {"threshold_rule": str(rule), **held_out, "promised_false_alarm_rate": round(promise, 6)}
 
 
-def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float], device: str = "cpu") -> Result:
+def result_of(
+    scores: Scores, folder: Path, facts: Mapping[str, str | int | float] = NO_FACTS, device: str = "cpu"
+) -> Result:
     """Threshold, decisions and metrics, from the scores of all maps; what making the maps cost is left open.
 
     Args:
@@ -209,7 +235,7 @@ def result_of(scores: Scores, folder: Path, facts: dict[str, str | int | float],
         ms_per_image=None,
         peak_memory_mib=None,
         peak_gpu_memory_mib=None,
-        facts=facts,
+        facts=dict(facts),
         own=own,
     )
 

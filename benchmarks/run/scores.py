@@ -27,6 +27,7 @@ from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.pixel_metrics import PixelScores, resize_map
 from benchmarks.protocol.regions import regions_above
 from benchmarks.protocol.thresholds import Rule
+from benchmarks.run.kept_maps import BatchOfMaps, KeptMaps
 from benchmarks.store.record import MAP_AREA, OWN, SCORES
 from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import MethodError
@@ -179,32 +180,48 @@ class ScoreMaps(pl.Callback):
     """Hands every predicted map on, as it is made, with the method's own image score; measures how long the prediction took."""
 
     def __init__(self) -> None:
+        self._since = 0.0
         self.start((), lambda image, map_HW, own: None)
 
-    def start(self, images: Sequence[ImageFile], take: Take) -> None:
-        """Say which images the next predictions belong to, in their order, and who takes their maps."""
-        self._waiting, self._take, self._count, self._seconds = iter(images), take, 0, 0.0
+    def start(self, images: Sequence[ImageFile], take: Take, kept: KeptMaps | None = None) -> int:
+        """Say which images the next predictions belong to, in their order, who takes their maps and who keeps them.
+
+        Returns:
+            How many of the images need no prediction, as their maps were kept before the run was cut off.
+        """
+        self._images, self._take, self._count, self._seconds, self._kept = images, take, 0, 0.0, kept
+        for batch in kept.read() if kept else ():
+            self._hand_on(batch)
+        return self._count
 
     def on_predict_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        self._seconds -= _now(trainer)
+        self._since = _now(trainer)
 
     def on_predict_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Tensor, *_: Any
     ) -> None:
-        self._seconds += _now(trainer)
+        seconds = _now(trainer) - self._since
         maps, scores_B = outputs if isinstance(outputs, tuple) else (outputs, None)
-        owns = [None] * len(batch) if scores_B is None else scores_B.tolist()
+        count = len(batch) if scores_B is None else len(scores_B)
         wanted = (len(batch), *batch.shape[2:])
-        if (len(maps), *maps.shape[-2:]) != wanted or maps.dtype != torch.float32 or len(owns) != len(batch):
+        if (len(maps), *maps.shape[-2:]) != wanted or maps.dtype != torch.float32 or count != len(batch):
             raise MethodError(
                 f"For {len(batch)} images {type(pl_module).__name__} gave maps of shape {tuple(maps.shape)}, {maps.dtype}, not "
-                f"{wanted}, {torch.float32}" + (f"; and {len(owns)} scores." if scores_B is not None else ".")
+                f"{wanted}, {torch.float32}" + (f"; and {count} scores." if scores_B is not None else ".")
             )
-        for map_HW, own in zip(maps.cpu().numpy(), owns, strict=True):
-            self._count += 1
-            self._hand_on(next(self._waiting), map_HW, own)
+        made = BatchOfMaps(maps.cpu().numpy(), None if scores_B is None else np.array(scores_B.tolist()), seconds)
+        self._hand_on(made)
+        if self._kept and self._kept.wants(made, len(self._images)):
+            self._kept.write(made)
 
-    def _hand_on(self, image: ImageFile, map_HW: NDArray[np.float32], own: Any) -> None:
+    def _hand_on(self, batch: BatchOfMaps) -> None:
+        owns = [None] * len(batch.maps) if batch.scores is None else batch.scores.tolist()
+        for map_HW, own in zip(batch.maps, owns, strict=True):
+            self._hand_on_one(self._images[self._count], map_HW, own)
+            self._count += 1
+        self._seconds += batch.seconds
+
+    def _hand_on_one(self, image: ImageFile, map_HW: NDArray[np.float32], own: Any) -> None:
         if own is not None and not np.isfinite(own).all():
             raise MethodError(f"The method's own score of {image.path} is {own}.")
         try:

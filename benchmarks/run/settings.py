@@ -48,6 +48,8 @@ def _problems(config: DictConfig) -> Iterator[str]:
         yield f"seed={config.seed}: a whole number from 0 on."
     if config.threads is not None and not _is_whole(config.threads, 1):
         yield f"threads={config.threads}: a whole number from 1 on, or null for all that the launcher leaves to a cell."
+    if not isinstance(config.checkpoint.minutes, int | float) or not config.checkpoint.minutes >= 0:
+        yield f"checkpoint.minutes={config.checkpoint.minutes}: a number from 0 on."
     if not _is_one_device(config.trainer.devices):
         yield (
             f"trainer.devices={config.trainer.devices}: a cell uses one device. Several GPUs run several cells side by side: "

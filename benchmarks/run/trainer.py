@@ -17,6 +17,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.logs import quieten_lightning
 from benchmarks.config import instantiated
 from benchmarks.run.callbacks import Pictures, Schedules
+from benchmarks.run.state import KeepState
 from methods.contract import FittedMethod, Method
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,10 @@ def _settings(config: DictConfig) -> dict[str, Any]:
     return settings
 
 
-def trainer_for(config: DictConfig, method: Method, folder: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
-    """The trainer as configured; losses go to the run's folder.
+def trainer_for(
+    config: DictConfig, method: Method, folder: Path, callbacks: Sequence[pl.Callback], keeper: KeepState | None = None
+) -> pl.Trainer:
+    """The trainer as configured; losses go to the run's folder, what a cut-off run goes on from to the keeper's.
 
     A method that is fitted in closed form says itself how often it sees the images, and validates once, when it is fitted.
     """
@@ -80,7 +83,8 @@ def trainer_for(config: DictConfig, method: Method, folder: Path, callbacks: Seq
         max_epochs=passes or config.method.train.get("epochs", 1),
         check_val_every_n_epoch=passes or 1,
         logger=logger,
-        callbacks=[*callbacks, Schedules(), Pictures(folder / "logs")],
+        callbacks=[*([keeper] if keeper else []), *callbacks, Schedules(), Pictures(folder / "logs")],
+        plugins=[keeper.file] if keeper else None,
         log_every_n_steps=1,
         default_root_dir=folder,
         enable_checkpointing=False,

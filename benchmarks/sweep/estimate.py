@@ -3,7 +3,7 @@
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
+from benchmarks.store.progress import Progress, state_folder
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep.costs import Cost, cost_of, distinct_texts
 from benchmarks.sweep.plan import PlannedCell, distinct
@@ -33,6 +34,8 @@ class Estimate:
     """None where the images are not known without their files."""
     methods: pd.DataFrame
     """One row for each method and budget: cells left, seconds per cell, seconds, source, device."""
+    begun: int = 0
+    """Cells in progress or cut off, of which only what is left is counted."""
 
     @property
     def unknown(self) -> pd.DataFrame:
@@ -64,7 +67,8 @@ def estimate(cells: Sequence[PlannedCell], left_out: int, workers: int, stored: 
         raise UserError(f"gpus={workers}: at least one is needed.")
     known = {key: cost_of(cell, stored) for cell in cells for key in [_key(cell)]}
     waiting = [cell for cell in cells if not _is_finished(cell)]
-    costs = [cost for cell in waiting if (cost := known[_key(cell)]) is not None]
+    left = [_left(cell, known[_key(cell)]) for cell in waiting]
+    costs = [cost for cost in left if cost is not None]
     return Estimate(
         cells=len(cells),
         left_out=left_out,
@@ -74,12 +78,29 @@ def estimate(cells: Sequence[PlannedCell], left_out: int, workers: int, stored: 
         device_seconds=sum(cost.seconds for cost in costs),
         runs_mib=sum(cost.mib for cost in costs),
         cache_mib=_cache_mib(waiting),
-        methods=_by_method(waiting, known),
+        methods=_by_method(waiting, left),
+        begun=sum(_progress(cell) is not None for cell in waiting),
     )
 
 
 def _key(cell: PlannedCell) -> tuple[str, str, str, str, str]:
     return cell.dataset, cell.budget, cell.cell.method, cell.cell.category, cell.kind
+
+
+def _progress(cell: PlannedCell) -> Progress | None:
+    """How far the cell is that was cut off or is being run, if it has kept an epoch of this budget."""
+    found = Progress.read(state_folder(RunStore(cell.results).folder(cell.cell)))
+    return found if found is not None and found.epoch and found.budget == cell.budget else None
+
+
+def _left(cell: PlannedCell, whole: Cost | None) -> Cost | None:
+    """What a cell still costs: of one in progress, the epochs that are done are paid for."""
+    progress = _progress(cell)
+    if progress is None or progress.seconds_left is None:
+        return whole
+    if whole is None:
+        return Cost(progress.seconds_left, 0.0, "its own pace", "this machine")
+    return replace(whole, seconds=whole.seconds * (1 - progress.epoch / progress.epochs))
 
 
 def _is_finished(cell: PlannedCell) -> bool:
@@ -92,10 +113,10 @@ def _cache_mib(cells: Sequence[PlannedCell]) -> float | None:
     return None if any(cell.cache is None for cell in cells) else sum(images.mib for images in distinct(cells))
 
 
-def _by_method(cells: Sequence[PlannedCell], known: dict[tuple[str, str, str, str, str], Cost | None]) -> pd.DataFrame:
+def _by_method(cells: Sequence[PlannedCell], left: Sequence[Cost | None]) -> pd.DataFrame:
     groups: dict[tuple[str, str], list[Cost | None]] = defaultdict(list)
-    for cell in cells:
-        groups[cell.cell.method, cell.budget].append(known[_key(cell)])
+    for cell, cost in zip(cells, left, strict=True):
+        groups[cell.cell.method, cell.budget].append(cost)
     rows = []
     for (method, budget), costs in groups.items():
         found = [cost for cost in costs if cost is not None]
@@ -126,7 +147,8 @@ def in_words(found: Estimate) -> list[str]:
     """The totals, and what they leave out."""
     side_by_side = "one after the other" if found.workers == 1 else f"on {found.workers} workers, longest first"
     lines = [
-        f"{found.cells} cells, of which {found.finished} are finished already; {found.left_out} more do not apply.",
+        f"{found.cells} cells, of which {found.finished} are finished already; {found.left_out} more do not apply."
+        + (f" {found.begun} are begun; of them only what is left is counted." if found.begun else ""),
         f"Wall time {_time(found.wall_seconds)} {side_by_side}; device time {found.device_seconds / 3600:.2f} h; "
         f"runs {_size(found.runs_mib)}"
         + (" (cache not counted)." if found.cache_mib is None else f", cache {_size(found.cache_mib)}."),

@@ -131,7 +131,7 @@ def planned_cell(config: DictConfig, seed: int) -> PlannedCell:
         config.data.name,
         config.budget.name,
         Path(config.results.dir),
-        None if facts is None else tuple(_images(config, facts, seed)),
+        None if facts is None else tuple(_images(config, facts)),
         _work(config, facts),
         config.trainer.accelerator == "gpu",
     )
@@ -150,16 +150,13 @@ def _held_out(config: DictConfig, facts: CategoryFacts) -> int:
     return round(share * facts.train_good)
 
 
-def _images(config: DictConfig, facts: CategoryFacts, seed: int) -> Iterable[Images]:
-    """Fitted and held-out images are drawn anew for each seed, test images are the same for all."""
+def _images(config: DictConfig, facts: CategoryFacts) -> Iterable[Images]:
+    """All training and all test images, the same for every seed."""
     if not config.data.cache_dir:
         return
-    held_out = _held_out(config, facts)
-    fitted = min(config.method.train.get("images") or facts.train_good, facts.train_good - held_out)
     decoding = f"{config.category.name} {config.input.px} {config.input.colour} {config.input.resample}"
     size = _mib_per_image(config, facts)
-    yield Images(f"{decoding} fitted {fitted} seed {seed}", fitted * size)
-    yield Images(f"{decoding} held out {held_out} seed {seed}", held_out * size)
+    yield Images(f"{decoding} train", facts.train_good * size)
     yield Images(f"{decoding} test", (facts.test_good + facts.test_defective) * size)
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.config import belongs, options
 from benchmarks.protocol.decision import Share
 from benchmarks.store.lookup import Lookup
+from benchmarks.store.progress import Progress
 from benchmarks.store.record import EXTERNAL, Cell, Record
 from benchmarks.store.runs import RunStore
 
@@ -106,6 +108,18 @@ def runs_table(statuses: Iterable[RunStatus]) -> Table:
         record = status.record
         reason = status.reason.splitlines()[0] if status.reason else ""
         shown.add_row(str(record.cell), f"{record.dataset}, {record.budget}", status.state, *_outcome(record), reason)
+    return shown
+
+
+def progress_table(cells: Iterable[tuple[Cell, Progress]]) -> Table:
+    """One row for each cell that is being run, or was cut off and will go on when asked for again."""
+    shown = Table(title="in progress, or cut off (the same command goes on)", title_justify="left")
+    for name in ("run", "budget", "epoch", "training left"):
+        shown.add_column(name)
+    for cell, progress in cells:
+        left = progress.seconds_left
+        epoch = f"{progress.epoch}/{progress.epochs}" if progress.epochs else "-"
+        shown.add_row(str(cell), progress.budget, epoch, "-" if left is None else str(timedelta(seconds=round(left))))
     return shown
 
 

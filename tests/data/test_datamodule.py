@@ -44,6 +44,23 @@ def test_plain_training_shows_each_image_once(tree: Callable[..., Path]) -> None
     assert len(next(iter(module.val_dataloader()))) == 2
 
 
+def test_the_cache_holds_an_image_once_whatever_seeds_draw(tree: Callable[..., Path], tmp_path: Path) -> None:
+    root, seen = tree(), []
+    for seed in range(3):
+        module = data(root, Training(batch_size=8), seed)
+        without_cache = training_batches(module), list(module.val_dataloader())
+        cached = data(root, Training(batch_size=8), seed)
+        cached.cache_dir = tmp_path / "cache"
+        cached.read()
+        for found, expected in zip(
+            (training_batches(cached), list(cached.val_dataloader())), without_cache, strict=True
+        ):
+            assert torch.equal(torch.cat(found), torch.cat(expected))
+        seen.append(torch.cat(list(cached.val_dataloader())))
+    assert not torch.equal(seen[0], seen[1])
+    assert len(list((tmp_path / "cache" / "pixels").glob("*.npy"))) == 1
+
+
 def test_a_method_may_be_fitted_to_a_few(tree: Callable[..., Path]) -> None:
     module = data(tree(), Training(batch_size=3, images=4))
     assert sum(len(batch) for batch in training_batches(module)) == 4
