@@ -128,7 +128,11 @@ def test_a_state_of_other_code_is_not_continued_from(tmp_path: Path, caplog: pyt
     assert StateFile(again).checkpoint is not None and again.progress.epoch == 3
     assert not list((tmp_path / "state").glob(".*"))
     other = CellState(tmp_path / "state", identity(code="2"), 0)
-    assert StateFile(other).checkpoint is None and other.progress.epoch == 0 and "changed: code of methods.ae" in caplog.text
+    assert (
+        StateFile(other).checkpoint is None
+        and other.progress.epoch == 0
+        and "changed: code of methods.ae" in caplog.text
+    )
 
 
 def test_a_damaged_checkpoint_is_not_continued_from(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
