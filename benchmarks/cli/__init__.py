@@ -6,6 +6,7 @@ from typing import Literal
 
 import click
 
+from benchmarks.cli.choose import choose
 from benchmarks.cli.compare import compare
 from benchmarks.cli.completion import complete_override
 from benchmarks.cli.data import data
@@ -13,6 +14,8 @@ from benchmarks.cli.doctor import doctor
 from benchmarks.cli.errors import hydra_raises, user_errors
 from benchmarks.cli.estimate import estimate
 from benchmarks.cli.evaluate import evaluate
+from benchmarks.cli.export import export
+from benchmarks.cli.inspect import inspect
 from benchmarks.cli.publish import publish
 from benchmarks.cli.study import study
 from benchmarks.cli.welcome import show_next_steps
@@ -218,6 +221,9 @@ def runs(results: Path) -> None:
             screen.print(progress_table(begun))
 
 
+main.add_command(choose)
+main.add_command(inspect)
+main.add_command(export)
 main.add_command(data)
 main.add_command(compare)
 main.add_command(evaluate)
