@@ -115,3 +115,24 @@ def clean(session: nox.Session) -> None:
     """Remove what the project made: built-in dataset, caches, runs of the quick start."""
     for folder in ("data", ".cache", "results/quickstart"):
         shutil.rmtree(Path(folder), ignore_errors=True)
+
+
+@nox.session
+def cases(session: nox.Session) -> None:
+    """The scripts of situations that users reported, from ../shared/cases; each prints WRONG and exits 1 while its one is there."""
+    scripts = sorted(Path("../shared/cases").resolve().glob("[0-9]*.sh"))
+    if not scripts:
+        session.skip("no ../shared/cases here")
+    install(session)
+    wanted = [script for script in scripts if not session.posargs or script.name.split("-")[0] in session.posargs]
+    failed = [script.name for script in wanted if not _passes(session, script)]
+    if failed:
+        session.error(f"{len(failed)} of {len(wanted)} cases are wrong: {', '.join(failed)}")
+
+
+def _passes(session: nox.Session, script: Path) -> bool:
+    try:
+        session.run("bash", str(script), external=True)
+    except nox.command.CommandFailed:
+        return False
+    return True
