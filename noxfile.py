@@ -55,6 +55,24 @@ def wheel(session: nox.Session) -> None:
     session.log(f"{built}: ran and reported in {empty}")
 
 
+LIBRARIES = {"scikit-learn": (), "torchmetrics": ("torch",), "anomalib": (), "adeval": ("numpy<2",)}
+"""Whose metrics `conformance` asks, and what they need beside themselves."""
+
+
+@nox.session
+@nox.parametrize("library", list(LIBRARIES))
+def conformance(session: nox.Session, library: str) -> None:
+    """The answers of a library to the golden cases, in an environment of its own: results/conformance/<library>.csv."""
+    install(session)
+    cases = session.create_tmp()
+    session.run("defectbench", "conformance", cases)
+    needed = [part for name in (library, *LIBRARIES[library], "pillow") for part in ("--with", name)]
+    script = ["benchmarks/conformance/answers_of.py", library, cases, f"{cases}/{library}.json"]
+    session.run("uv", "run", "--isolated", "--no-project", *needed, "python", *script, external=True)
+    verdicts = f"results/conformance/{library}.csv"
+    session.run("defectbench", "conformance", "--check", script[-1], "--out", verdicts, success_codes=[0, 1])
+
+
 @nox.session
 def speed(session: nox.Session) -> None:
     """Every stage against its obvious alternative, in one table; `-- --quick` for a first look, `-- --growth` for memory."""
