@@ -1,4 +1,4 @@
-"""How the command line tells errors: one message, no traceback."""
+"""How the command line tells errors: one message, no traceback, exit code 1."""
 
 import os
 import sys
@@ -14,8 +14,8 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 @contextmanager
-def user_errors(exit_code: int = 1) -> Iterator[None]:
-    """One message instead of a traceback, and the exit code; with HYDRA_FULL_ERROR=1 the traceback."""
+def user_errors() -> Iterator[None]:
+    """One message instead of a traceback, exit code 1; with HYDRA_FULL_ERROR=1 the traceback."""
     try:
         yield
     except (click.ClickException, click.Abort):
@@ -26,9 +26,7 @@ def user_errors(exit_code: int = 1) -> Iterator[None]:
     except Exception as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise
-        told = click.ClickException(printable(_in_words(error)))
-        told.exit_code = exit_code
-        raise told from error
+        raise click.ClickException(printable(_in_words(error))) from error
 
 
 def _in_words(error: Exception) -> str:
@@ -41,7 +39,7 @@ def _in_words(error: Exception) -> str:
         return f"There is no {group}={option}. {nearest(option, error.options)}"
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror or error}{place}. Finished runs are kept; mend this and give the same command again."
+        return f"{error.strerror or error}{place}. Finished runs are kept: fix this and re-run the same command."
     reasons = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
     return "\n".join(reasons) + f"\n(set {FULL_ERROR}=1 for the traceback)"
 

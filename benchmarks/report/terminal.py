@@ -37,9 +37,13 @@ def run_in_words(record: Record) -> str:
     if result.fit_seconds is not None and result.ms_per_image is not None:
         costs = f"; fitted in {result.fit_seconds:.1f} s, {result.ms_per_image:.0f} ms per image"
     return (
-        f"{record.cell} ({record.dataset}, budget {record.budget}): good {share_in_words(result.good)}, "
-        f"defective {share_in_words(result.defective)}, image AUROC {auroc}{costs}"
+        f"{record.cell} ({record.dataset}, budget {record.budget}): good {share_in_words(result.good)}"
+        f"{_false_alarms(result.good)}, defective {share_in_words(result.defective)}, image AUROC {auroc}{costs}"
     )
+
+
+def _false_alarms(good: Share | None) -> str:
+    return "" if good is None else f" (false-alarm rate {1 - good.ratio:.2f})"
 
 
 def share_in_words(share: Share | None) -> str:

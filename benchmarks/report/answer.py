@@ -1,0 +1,64 @@
+"""The answer to the page's question, whether a method tells good from defective images, in a sentence for each table."""
+
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.store.columns import rows_of
+
+FEW = 2  # categories that are told one by one
+
+
+def answer(rows: pd.DataFrame) -> str:
+    """Which method is best, its false-alarm rate, and which cannot be told apart from it; or that none is usable.
+
+    Args:
+        rows: of a leaderboard, of one dataset and budget.
+    """
+    ours = rows[rows["source"] == ""].dropna(
+        subset=["normal_accuracy", "anomalous_accuracy", "normal_low", "anomalous_low"]
+    )
+    if ours.empty:
+        return ""
+    parts = {str(category): part for category, part in ours.groupby("category", sort=False)}
+    if len(parts) <= FEW:
+        return " ".join(_of_category(category, part) for category, part in parts.items())
+    usable = {category: _best(part) for category, part in parts.items() if _is_usable(_best(part))}
+    if not usable:
+        return f"None is usable here: no method tells good from defective images beyond chance in any of {len(parts)} categories."
+    wins = pd.Series([row["method"] for row in usable.values()]).value_counts()
+    counts = ", ".join(
+        f"{name} in {count}" for name, count in sorted(wins.items(), key=lambda item: (-item[1], str(item[0])))
+    )
+    return f"In {len(usable)} of {len(parts)} categories a method tells good from defective images beyond chance. Best: {counts}."
+
+
+def _of_category(category: str, rows: pd.DataFrame) -> str:
+    best = _best(rows)
+    if not _is_usable(best):
+        return f"None is usable here: no method tells good from defective images of {category} beyond chance."
+    rate = f"{1 - best['normal_accuracy']:.2f} [{1 - best['normal_high']:.2f}, {1 - best['normal_low']:.2f}]"
+    found = f"{best['anomalous_accuracy']:.2f} [{best['anomalous_low']:.2f}, {best['anomalous_high']:.2f}]"
+    like = [row["method"] for row in rows_of(rows) if row["method"] != best["method"] and _overlap(row, best)]
+    told_apart = f" Its intervals overlap with those of {', '.join(like)}." if like else ""
+    return (
+        f"{category}: best is {best['method']}, which finds {found} of the defective images at a false-alarm rate of {rate}."
+        f"{told_apart}"
+    )
+
+
+def _best(rows: pd.DataFrame) -> dict[str, Any]:
+    """The row with the highest mean of both shares, the paper's rule; the first of equals."""
+    return max(rows_of(rows), key=lambda row: row["balanced_accuracy"])
+
+
+def _is_usable(row: dict[str, Any]) -> bool:
+    """Whether even the lower ends of both intervals are together better than chance."""
+    return bool(row["normal_low"] + row["anomalous_low"] > 1)
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(
+        one[f"{side}_low"] <= other[f"{side}_high"] and other[f"{side}_low"] <= one[f"{side}_high"]
+        for side in ("normal", "anomalous")
+    )
