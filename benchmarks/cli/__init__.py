@@ -125,14 +125,14 @@ def run(overrides: tuple[str, ...]) -> None:
     "--images",
     is_flag=True,
     help="Put pictures of the best and worst images into report.html, from runs with save_maps=true. They show the dataset's "
-    "images: mind its licence before you pass the page on.",
+    "images: check its licence before you share the page.",
 )
 @click.option(
     "--data-root",
     type=click.Path(path_type=Path),
     help="With --images: the folder of the categories.  [default: where the runs found it]",
 )
-@click.option("--figures", is_flag=True, help="Write the page's plots as PNG and PDF into figures/, too.")
+@click.option("--figures", is_flag=True, help="Also write the page's plots as PNG and PDF to figures/.")
 def report(
     results: Path,
     out: Path | None,
@@ -143,7 +143,7 @@ def report(
     data_root: Path | None,
     figures: bool,
 ) -> None:
-    """Rebuild leaderboard.csv, the tables and report.html from stored runs, and print the tables. Nothing is computed anew.
+    """Rebuild leaderboard.csv, the tables and report.html from stored runs, and print the tables. No run is repeated.
 
     Tables 2 and 3 are written as CSV, Markdown, LaTeX and HTML, one set for each dataset and budget. report.html has them all,
     with the plots and the provenance of each cell.
@@ -197,7 +197,7 @@ def categories(root: Path | None) -> None:
 def runs(results: Path) -> None:
     """Stored runs: a grid of how they stand, one row each with its numbers, then the runs in progress.
 
-    finished: asked for again, it is skipped. failed: see error.txt and log.txt in its folder. stale: configuration, code, versions
+    finished: it would be skipped. failed: see error.txt and log.txt in its folder. stale: configuration, code, versions
     or data have changed since, so it would run again. missing: other cells here have a run of that seed. unchecked: its data are
     not where they were.
     """

@@ -25,6 +25,7 @@ def run(arguments: Sequence[str]) -> None:
     """
     sys.argv = ["defectbench run", *arguments]
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, interrupted)
     _raised.clear()
     main()
     if _raised:
@@ -41,6 +42,12 @@ def main(config: DictConfig) -> None:
         log.info(run_in_words(run(config)))
     except Exception as error:
         _raised.append(error)
+
+
+def interrupted(signum: int, frame: FrameType | None) -> None:
+    """Say what Ctrl-C leaves behind; Lightning would end the process without a word."""
+    print("\nStopped. Finished runs are kept: re-run the same command to resume.", file=sys.stderr, flush=True)
+    raise KeyboardInterrupt
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

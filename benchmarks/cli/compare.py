@@ -8,7 +8,7 @@ from benchmarks.cli.errors import user_errors
 
 
 class BadInput(click.ClickException):
-    """What cannot be compared; 1 says that something changed."""
+    """Results that cannot be compared; exit code 1 means that something changed."""
 
     exit_code = 2
 

@@ -11,7 +11,7 @@ FOLDER = click.Path(path_type=Path)
 
 @click.group()
 def data() -> None:
-    """Check a dataset, fetch MVTec AD, draw the built-in dataset."""
+    """Check a dataset, download MVTec AD, draw the built-in dataset."""
 
 
 @data.command()
@@ -23,7 +23,7 @@ def verify(categories: tuple[str, ...], root: Path) -> None:
     """Decode every image below ROOT and compare each category with Table 1 of the paper.
 
     Name CATEGORIES to check these only. A category that is not MVTec AD's is checked for its own order. Exit code 1 if
-    something is amiss; categories that are not there count only if they were named.
+    something is wrong; categories that are not there count only if they were named.
     """
     with user_errors():
         from benchmarks.data.mvtec_ad import report_table, verify
@@ -40,10 +40,13 @@ def verify(categories: tuple[str, ...], root: Path) -> None:
 
 @data.command()
 @click.option("--root", type=FOLDER, default=Path("data/mvtec_ad"), show_default=True, help="Where the categories go.")
-@click.option("--archive", type=FOLDER, help="An archive fetched by hand: unpack it, download nothing.")
-@click.option("--accept-licence", is_flag=True, help="Agree to the dataset's licence without being asked.")
+@click.option("--archive", type=FOLDER, help="An archive that you already have: unpack it, download nothing.")
+@click.option("--accept-licence", is_flag=True, help="Accept the dataset's licence without a prompt.")
 def download(root: Path, archive: Path | None, accept_licence: bool) -> None:
-    """Fetch MVTec AD (4.9 GiB) into ROOT: resumed after a cut, checked by its sha256, unpacked at once or not at all."""
+    """Download MVTec AD (4.9 GiB) into ROOT.
+
+    Resumes an interrupted download, checks the sha256, and unpacks everything or nothing.
+    """
     with user_errors():
         from omegaconf import OmegaConf
 
@@ -63,10 +66,10 @@ def download(root: Path, archive: Path | None, accept_licence: bool) -> None:
 @data.command()
 @click.option("--root", type=FOLDER, default=Path("data/synthetic"), show_default=True, help="Where the categories go.")
 @click.option("--px", default=128, show_default=True, help="Side of the images.")
-@click.option("--train-good", default=40, show_default=True, help="Good training images of a category.")
-@click.option("--test-good", default=12, show_default=True, help="Good test images of a category.")
-@click.option("--per-defect", default=6, show_default=True, help="Test images of each kind of defect.")
-@click.option("--seed", default=0, show_default=True, help="Decides all drawings.")
+@click.option("--train-good", default=40, show_default=True, help="Good training images per category.")
+@click.option("--test-good", default=12, show_default=True, help="Good test images per category.")
+@click.option("--per-defect", default=6, show_default=True, help="Test images per kind of defect.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all drawings.")
 def synthesize(root: Path, px: int, train_good: int, test_good: int, per_defect: int, seed: int) -> None:
     """Draw the built-in dataset, fifteen categories in MVTec AD's layout. `defectbench run` does so by itself."""
     with user_errors():

@@ -46,7 +46,7 @@ def _in_words(error: Exception) -> str:
 
 @contextmanager
 def hydra_raises() -> Iterator[None]:
-    """Let Hydra raise what it would print, so that all errors are told in one way."""
+    """Let Hydra raise what it would print, so that all errors look alike."""
     before = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"
     try:

@@ -9,17 +9,19 @@ from benchmarks.common.errors import UserError
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("-m", "--multirun", is_flag=True, help="As for run; lists are always swept over here.")
-@click.option("--results", type=click.Path(path_type=Path), help="Measured cells to go by.  [default: results.dir]")
-@click.option("--figures", type=click.Path(path_type=Path), help="Also write the measured figures to this CSV file.")
+@click.option("-m", "--multirun", is_flag=True, help="As for run. Lists always make a sweep here.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), help="Results whose measured costs to use.  [default: results.dir]"
+)
+@click.option("--figures", type=click.Path(path_type=Path), help="Also write the measured costs to this CSV file.")
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 def estimate(multirun: bool, results: Path | None, figures: Path | None, overrides: tuple[str, ...]) -> None:
-    """Wall time, device time and disk of a sweep, given as for `run`, and gpus=N workers side by side.
+    """Estimate wall time, device time and disk space of a sweep. Takes the arguments of `run`, and gpus=N for parallel workers.
 
     \b
     defectbench estimate -m method=ae_l2 category=bottle,cable seed=0,1,2 budget=paper data=mvtec_ad gpus=8
 
-    Figures come from cells measured in a store, else from those that come with the project; where there is none, it says so.
+    Costs come from your finished runs, or else from those that ship with the project. Where there are none, it says so.
     """
     with user_errors():
         from benchmarks.cli.overrides import arranged, checked

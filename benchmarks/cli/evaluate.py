@@ -13,12 +13,12 @@ FOLDER = click.Path(path_type=Path)
 @click.argument("maps", type=FOLDER)
 @click.argument("overrides", nargs=-1)
 @click.option("--root", type=FOLDER, required=True, help="The dataset: the folder that holds the categories.")
-@click.option("--threshold", type=float, help="Decide by this threshold; no validation maps are needed then.")
+@click.option("--threshold", type=float, help="Use this threshold; no validation maps are needed.")
 @click.option("--method", help="Name in the tables.  [default: that of the method's folder]")
 @click.option(
     "--dataset", default="folder", show_default=True, help="Name of the dataset; mvtec_ad is compared with the paper."
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the maps, where a method comes with several.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the maps, if a method has several.")
 @click.option("--results", type=FOLDER, default=Path("results"), show_default=True, help="Folder that holds runs/.")
 def evaluate(
     maps: Path,

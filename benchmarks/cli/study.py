@@ -11,7 +11,7 @@ FOLDER = click.Path(path_type=Path)
 
 @click.group()
 def study() -> None:
-    """Study stored scores: what would another minimum area have given? Nothing is run again."""
+    """Re-analyse stored scores with other minimum areas and thresholds. Nothing is run again."""
 
 
 @study.command()
@@ -34,7 +34,7 @@ def area(results: Path, out: Path | None) -> None:
 @click.option("--results", type=FOLDER, default=Path("results"), show_default=True, help="Folder that holds runs/.")
 @click.option("--out", type=FOLDER, help="Where to write.  [default: RESULTS/study/thresholds]")
 def thresholds(results: Path, out: Path | None) -> None:
-    """Compare all threshold rules: the false-alarm rate that each promises, and the one that it has on the good test images.
+    """Compare all threshold rules: the false-alarm rate that each promises, and the one on the good test images.
 
     Rules are those of protocol.threshold: maximum, quantile:Q, conformal:ALPHA. Writes CSV files and a summary.
     """

@@ -1,4 +1,4 @@
-"""What goes wrong because of the input, told to the user in one message."""
+"""Errors that the user can fix, shown as one message."""
 
 import difflib
 from collections.abc import Iterable

@@ -175,7 +175,7 @@ def _in_words(error: Exception, source: str) -> str:
 
 
 def _by_hand(file_name: str, reasons: Sequence[str], part: Path) -> str:
-    kept = f"\nWhat has arrived is kept in {part}; the same command goes on from there." if part.exists() else ""
+    kept = f"\nWhat has arrived is kept in {part}: re-run the same command to resume." if part.exists() else ""
     return (
         f"Could not fetch {file_name}:\n" + ("\n".join(reasons) or "  no source is configured") + kept + "\n"
         "Such links die about once a year. By hand: fetch the archive from the dataset's page,\n"

@@ -114,7 +114,7 @@ def _published(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
     twice = references[references.duplicated(["dataset", "method", "category"])]
     if len(twice):
         first = twice.iloc[0]
-        raise UserError(f"{first['method']} on {first['category']} stands in two of {', '.join(map(str, paths))}.")
+        raise UserError(f"{first['method']} on {first['category']} is in two of {', '.join(map(str, paths))}.")
     return references
 
 

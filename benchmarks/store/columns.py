@@ -158,7 +158,7 @@ def validate(frame: pd.DataFrame) -> None:
     """
     if list(frame.columns) != list(COLUMNS):
         wrong = sorted(set(frame.columns) ^ set(COLUMNS))
-        raise UserError(f"A leaderboard has the columns of results/LEADERBOARD.md in their order; amiss: {wrong}.")
+        raise UserError(f"A leaderboard has the columns of results/LEADERBOARD.md in their order; wrong: {wrong}.")
     for row in rows_of(frame):
         for name, column in COLUMNS.items():
             if complaint := column.complaint(row[name]):

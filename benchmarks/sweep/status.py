@@ -113,7 +113,7 @@ def runs_table(statuses: Iterable[RunStatus]) -> Table:
 
 def progress_table(cells: Iterable[tuple[Cell, Progress]]) -> Table:
     """One row for each cell that is being run, or was cut off and will go on when asked for again."""
-    shown = Table(title="in progress, or cut off (the same command goes on)", title_justify="left")
+    shown = Table(title="in progress, or interrupted (re-run the same command to resume)", title_justify="left")
     for name in ("run", "budget", "epoch", "training left"):
         shown.add_column(name)
     for cell, progress in cells:

@@ -232,7 +232,7 @@ def _measured(results: Path) -> pd.DataFrame:
 def _too_often(wanted: Wanted) -> str:
     return (
         f"{wanted.planned.cell} failed: it took its sweep with it {LIMIT} times (out of memory, killed, or the machine went down) "
-        "and was not tried. The same command tries it once more."
+        "and was not tried. Re-run the same command to try it once more."
     )
 
 
@@ -252,7 +252,7 @@ def _end(wanted: Sequence[Wanted], ended: dict[int, Outcome]) -> list[Outcome]:
     if busy:
         said.append(f"{busy} of {len(wanted)} cells are being run by another process, which knows how they end.")
     if said:
-        raise UserError(" ".join([*said, "Give the same command again to try only those."]))
+        raise UserError(" ".join([*said, "Re-run the same command to retry only those."]))
     return [ended[number] for number in sorted(ended)]
 
 

@@ -9,6 +9,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from benchmarks.cli import main
+from benchmarks.cli.application import interrupted
 from benchmarks.cli.welcome import next_steps
 from benchmarks.config import method_names
 
@@ -83,6 +84,12 @@ def test_completion_of_lists_settings_and_own_categories(tree: Tree) -> None:
     assert completed("run", "-m", incomplete="method=ae_l2,anog") == ["method=ae_l2,anogan"]
     assert "protocol.minimum_area=" in completed("run", incomplete="protocol.mini")
     assert completed("run", f"data.root={tree('widget')}", incomplete="category=wid") == ["category=widget"]
+
+
+def test_ctrl_c_says_how_to_resume(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(2, None)
+    assert "re-run the same command to resume" in capsys.readouterr().err
 
 
 def test_run_asks_for_a_method() -> None:

@@ -50,7 +50,7 @@ def test_a_mean_of_ones_is_one_whatever_its_last_digit() -> None:
 def test_no_column_may_be_added_or_left_out() -> None:
     rows = leaderboard([RECORD])
     for wrong in (rows.assign(mine=1), rows.drop(columns="seeds")):
-        with pytest.raises(UserError, match=r"amiss: \['(mine|seeds)'\]"):
+        with pytest.raises(UserError, match=r"wrong: \['(mine|seeds)'\]"):
             validate(wrong)
 
 
