@@ -11,7 +11,7 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
 from benchmarks.common.errors import UserError
@@ -71,9 +71,11 @@ class SampleBenchmark:
     def __init__(self, figures: bool, draw: Draw) -> None:
         self.figures, self.draw = figures, draw
 
-    def read(self, config: DictConfig) -> Samples:
+    def read(self, config: DictConfig, make: bool = True) -> Samples:
         if "samples" not in config.data:
             raise UserError(f"The dataset {config.data.name} holds images of products: leave benchmark=... out for it.")
+        if not make and "download" in config.data:
+            config = OmegaConf.merge(config, {"data": {"download": False}})  # type: ignore[assignment]
         samples: Samples = instantiated(config.data.samples)
         return samples
 

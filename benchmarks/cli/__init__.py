@@ -194,28 +194,39 @@ def categories(root: Path | None) -> None:
 
 @list_.command()
 @RESULTS
-def runs(results: Path) -> None:
+@click.option(
+    "--why", "cell", metavar="CELL", help="What has changed since the runs of METHOD/CATEGORY or METHOD/CATEGORY/SEED."
+)
+def runs(results: Path, cell: str | None) -> None:
     """Stored runs: a grid of how they stand, one row each with its numbers, then the runs in progress.
 
     finished: it would be skipped. failed: see error.txt and log.txt in its folder. stale: configuration, code, versions
-    or data have changed since, so it would run again. missing: other cells here have a run of that seed. unchecked: its data are
-    not where they were.
+    or data have changed since, so it would run again (--why says what, old and new). missing: other cells here have a run of that
+    seed. unchecked: its data are not where they were. unreadable: no record, or one that does not follow from its scores; no table
+    is made from it.
     """
     with user_errors():
         from benchmarks.report.terminal import console
         from benchmarks.store.progress import in_progress
-        from benchmarks.sweep.status import grids, progress_table, run_statuses, runs_table
+        from benchmarks.store.runs import RunStore
+        from benchmarks.sweep.status import grids, progress_table, run_statuses, runs_table, why
 
-        statuses, begun = run_statuses(results), list(in_progress(results / "runs"))
-        if not statuses and not begun:
+        contents = RunStore(results).contents()
+        if cell is not None:
+            for line in why(results, contents.records, cell):
+                click.echo(line)
+            return
+        statuses, begun = run_statuses(results, contents.records), list(in_progress(results / "runs"))
+        if not statuses and not begun and not contents.unreadable:
             raise UserError(f"No run in {results / 'runs'}. Make some with `defectbench run`.")
         screen = console()
         for grid in grids(statuses):
             screen.print(grid)
-        if statuses:
-            screen.print(runs_table(statuses))
+        if statuses or contents.unreadable:
+            screen.print(runs_table(statuses, contents.unreadable))
         if begun:
             screen.print(progress_table(begun))
+        contents.complain()
 
 
 main.add_command(data)

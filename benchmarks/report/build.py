@@ -9,7 +9,6 @@ from typing import Literal
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
@@ -193,7 +192,7 @@ def _unreadable(found: Sequence[Unreadable]) -> Table:
     for name in ("folder", "why"):
         shown.add_column(name, overflow="fold")
     for run in found:
-        shown.add_row(escape(str(run.folder)), escape(run.reason))
+        shown.add_row(str(run.folder), run.reason)
     return shown
 
 

@@ -16,8 +16,11 @@ class Benchmark(Protocol):
     modules: Sequence[str]
     """The modules of the project that its numbers pass through between files and record; a change in one makes its runs stale."""
 
-    def read(self, config: DictConfig) -> Any:
+    def read(self, config: DictConfig, make: bool = True) -> Any:
         """The category that the configuration names.
+
+        Args:
+            make: draw or download what is not there.
 
         Raises:
             UserError: data that are absent or cannot be used.

@@ -94,8 +94,11 @@ def changes_since(record: Record) -> list[str]:
     """
     config = composed(record.overrides)
     settle_precision(config)
+    config.force = False
+    if config.data.cache_dir and not Path(config.data.cache_dir).is_dir():
+        config.data.cache_dir = None  # the record may come from anywhere: looking at it writes nothing anew
     benchmark: Benchmark = instantiated(config.benchmark)
-    category = benchmark.read(config)
+    category = benchmark.read(config, make=False)
     wanted = _identity(config, benchmark, category)
     return _changes(record, wanted, lambda: benchmark.test_fingerprint(config, category))
 

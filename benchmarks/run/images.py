@@ -43,8 +43,8 @@ class Defects:
         "benchmarks.common.seeding",
     )
 
-    def read(self, config: DictConfig) -> Category:
-        return read_category(_data_root(config), config.category.name, layout_of(config))
+    def read(self, config: DictConfig, make: bool = True) -> Category:
+        return read_category(_data_root(config, make), config.category.name, layout_of(config))
 
     def files(self, config: DictConfig, category: Category) -> list[Path]:
         return [category.root]
@@ -89,8 +89,8 @@ def layout_of(config: DictConfig) -> Layout:
     return Layout(**settings)
 
 
-def _data_root(config: DictConfig) -> Path:
-    """The folder that holds the categories; the built-in dataset is drawn on first use."""
+def _data_root(config: DictConfig, make: bool) -> Path:
+    """The folder that holds the categories; the built-in dataset is drawn on first use, if it may be."""
     if OmegaConf.is_missing(config.data, "root"):
         raise UserError("Say where your images are: data.root=DIR, the folder that holds the categories.")
     if "samples" in config.data:
@@ -102,7 +102,7 @@ def _data_root(config: DictConfig) -> Path:
     if "spec" not in config.data:
         return root
     spec: SyntheticSpec = instantiated(config.data.spec)
-    if config.category.name in CATEGORIES:
+    if make and config.category.name in CATEGORIES:
         write_category(spec, config.category.name, root / spec.key())
     return root / spec.key()
 

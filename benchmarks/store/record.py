@@ -184,7 +184,7 @@ def read_record(path: Path) -> Record:
         UserError: the file is not a record, or holds values that no run writes.
     """
     try:
-        found = schema.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
         return _record(_migrated(found))
     except (
         OSError,
@@ -214,11 +214,12 @@ def _record(found: Mapping[str, Any]) -> Record:
     _ = record.cell
     if not isinstance(record.identity.get("config"), dict):
         raise ValueError("identity.config is missing")
+    json.dumps(record.identity, allow_nan=False)
     if record.result and not isfinite(record.result.threshold):
         raise ValueError("result.threshold is missing")
     for side, share in (("good", record.result.good), ("defective", record.result.defective)) if record.result else ():
         if share and not (share.correct <= share.total > 0 and isclose(share.ratio, share.correct / share.total)):
-            raise ValueError(f"result.{side}: {share.correct} of {share.total} is no share of {share.ratio}")
+            raise ValueError(f"result.{side}: {share.correct} of {share.total} has not the ratio {share.ratio}")
     return replace(record, as_read=found)
 
 

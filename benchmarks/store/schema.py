@@ -4,7 +4,6 @@ Forwards and backwards: a key that a class does not have is passed over (`Record
 field's default, else None, else NaN, which means "no number" to all readers.
 """
 
-import json
 import math
 import types
 from collections.abc import Mapping
@@ -18,19 +17,6 @@ SHARE: Range = (0.0, 1.0)
 AMOUNT: Range = (0.0, math.inf)
 ROUNDING = 1e-9
 """A mean or an integral of ones may come out as 1.0000000000000002."""
-
-
-def loads(text: str | bytes) -> Any:
-    """JSON without NaN and infinities, which are no JSON.
-
-    Raises:
-        ValueError: not JSON, or a number that is not finite.
-    """
-    return json.loads(text, parse_constant=_refuse)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number that a run writes")
 
 
 def build(kind: type[T], values: Any, ranges: Mapping[str, Range], name: str = "") -> T:

@@ -1,7 +1,7 @@
 """How the runs of a store stand today: finished, failed, stale, missing. Needs torch only for runs that a look-up cannot answer."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +11,13 @@ from hydra.errors import HydraException
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.common.errors import UserError
+from benchmarks.common.errors import UserError, nearest
 from benchmarks.config import belongs, options
 from benchmarks.protocol.decision import Share
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.progress import Progress
 from benchmarks.store.record import EXTERNAL, Cell, Record
-from benchmarks.store.runs import RunStore
+from benchmarks.store.runs import ERROR, RunStore, Unreadable
 
 State = Literal["finished", "failed", "stale", "unchecked"]
 
@@ -30,16 +30,13 @@ class RunStatus:
     state: State
     """Stale: asked for again, it would run again. Unchecked: its data or settings are not here to compare with."""
     reason: str = ""
+    changes: tuple[str, ...] = ()
 
 
-def run_statuses(results: Path) -> list[RunStatus]:
-    """The state of each stored run, in the order of their folders.
-
-    Raises:
-        UserError: a folder holds no readable record.
-    """
+def run_statuses(results: Path, records: Iterable[Record]) -> list[RunStatus]:
+    """The state of each run of a store, in their order."""
     requests = Lookup(results)
-    known = [(record, _known(record, requests)) for record in RunStore(results).records()]
+    known = [(record, _known(record, requests)) for record in records]
     open_ = [record for record, status in known if status is None]
     compared = {
         record.cell: _compared(record) for record in track(open_, "comparing", transient=True, disable=not open_)
@@ -63,7 +60,7 @@ def _compared(record: Record) -> RunStatus:
         changes = changes_since(record)
     except (UserError, HydraException, OSError) as error:
         return RunStatus(record, "unchecked", str(error))
-    return RunStatus(record, "stale", "; ".join(changes)) if changes else RunStatus(record, "finished")
+    return RunStatus(record, "stale", "; ".join(changes), tuple(changes)) if changes else RunStatus(record, "finished")
 
 
 def grids(statuses: Iterable[RunStatus]) -> list[Table]:
@@ -99,8 +96,36 @@ def _cell(method: str, category: str, kind: str, seeds: set[int], by_cell: Mappi
     return ", ".join([*parts, *([f"{missing} missing"] if missing else [])])
 
 
-def runs_table(statuses: Iterable[RunStatus]) -> Table:
-    """One row for each stored run."""
+def why(results: Path, records: Iterable[Record], cell: str) -> list[str]:
+    """What has changed since a cell's runs, a line for each setting, module or part of the data: old and new value.
+
+    Args:
+        cell: `method/category` or `method/category/seed`, also as tables print it: `method / category / seed=0`.
+
+    Raises:
+        UserError: no run is of this cell.
+    """
+    records = list(records)
+    asked = [part.strip().removeprefix("seed=") for part in cell.split("/")]
+    names = {record.cell: [record.method, record.category, str(record.seed)] for record in records}
+    chosen = [record for record in records if asked == names[record.cell][: len(asked)] and len(asked) > 1]
+    if not chosen:
+        raise UserError(
+            f"No run of {cell} in {results / 'runs'}. {nearest(cell, ['/'.join(parts) for parts in names.values()])}"
+        )
+    return [line for record in chosen for line in _why(RunStore(results), record)]
+
+
+def _why(store: RunStore, record: Record) -> Iterator[str]:
+    status = _known(record, Lookup(store.results)) or _compared(record)
+    yield f"{record.cell}: {status.state}"
+    yield from (f"  {change}" for change in status.changes or ([status.reason] if status.reason else []))
+    if (failed := store.failed_folder(record.cell)).is_dir():
+        yield f"  an attempt to run it again failed: {failed / ERROR}"
+
+
+def runs_table(statuses: Iterable[RunStatus], unreadable: Iterable[Unreadable] = ()) -> Table:
+    """One row for each stored run, and for each folder that is none."""
     shown = Table()
     for name in ("run", "data, budget", "status", "good", "defective", "AUROC", "why"):
         shown.add_column(name)
@@ -108,6 +133,8 @@ def runs_table(statuses: Iterable[RunStatus]) -> Table:
         record = status.record
         reason = status.reason.splitlines()[0] if status.reason else ""
         shown.add_row(str(record.cell), f"{record.dataset}, {record.budget}", status.state, *_outcome(record), reason)
+    for found in unreadable:
+        shown.add_row(str(found.folder), "", "unreadable", "", "", "", found.reason)
     return shown
 
 

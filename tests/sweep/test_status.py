@@ -43,5 +43,5 @@ def test_what_a_look_up_cannot_answer_is_compared(tmp_path: Path, monkeypatch: p
         put(RunStore(tmp_path), record)
     asked: list[Record] = []
     monkeypatch.setattr(status, "_compared", lambda record: asked.append(record) or RunStatus(record, "stale", "code"))
-    assert [found.state for found in run_statuses(tmp_path)] == ["stale", "finished"]
+    assert [found.state for found in run_statuses(tmp_path, RunStore(tmp_path).records())] == ["stale", "finished"]
     assert asked == [RECORD]
