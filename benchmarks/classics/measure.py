@@ -53,19 +53,16 @@ class SampleBenchmark:
         draw: what to draw.
     """
 
-    modules = (
-        *(f"benchmarks.protocol.{name}" for name in ("decision", "image_metrics", "intervals", "sample_decision")),
-        *(
-            f"benchmarks.{name}"
-            for name in (
-                "classics.measure",
-                "data.samples",
-                "run.method",
-                "run.scores",
-                "run.trainer",
-                "common.seeding",
-            )
-        ),
+    modules = tuple(
+        f"benchmarks.{room}.{name}"
+        for room, names in {
+            "classics": ("measure",),
+            "common": ("seeding",),
+            "data": ("order", "samples"),
+            "protocol": ("decision", "image_metrics", "intervals", "sample_decision"),
+            "run": ("method", "scores", "trainer"),
+        }.items()
+        for name in names
     )
 
     def __init__(self, figures: bool, draw: Draw) -> None:

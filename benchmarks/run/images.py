@@ -29,18 +29,24 @@ class Defects:
     """Images of products; see `measure` for the main line."""
 
     # what the index finds is hashed by content, so how it finds it decides nothing
-    modules = (
-        *(
-            f"benchmarks.data.{name}"
-            for name in ("augmentation", "cache", "datamodule", "datasets", "images", "masks", "split")
-        ),
-        *(
-            f"benchmarks.protocol.{name}"
-            for name in ("area_score", "decision", "image_metrics", "intervals", "pixel_metrics")
-        ),
-        *(f"benchmarks.protocol.{name}" for name in ("cross", "regions", "sorted_parts", "thresholds")),
-        *(f"benchmarks.run.{name}" for name in ("committee", "measure", "method", "scores", "trainer")),
-        "benchmarks.common.seeding",
+    modules = tuple(
+        f"benchmarks.{room}.{name}"
+        for room, names in {
+            "common": ("seeding",),
+            "data": ("augmentation", "cache", "datamodule", "datasets", "images", "masks", "order", "split"),
+            "protocol": (
+                "area_score",
+                "cross",
+                "decision",
+                "image_metrics",
+                "insertion_points",
+                "intervals",
+                "pixel_metrics",
+            )
+            + ("regions", "sorted_parts", "thresholds"),
+            "run": ("committee", "epochs", "measure", "method", "scores", "trainer"),
+        }.items()
+        for name in names
     )
 
     def read(self, config: DictConfig, make: bool = True) -> Category:
