@@ -42,8 +42,10 @@ class Defects:
                 "insertion_points",
                 "intervals",
                 "pixel_metrics",
-            )
-            + ("regions", "sorted_parts", "thresholds"),
+                "regions",
+                "sorted_parts",
+                "thresholds",
+            ),
             "run": ("committee", "epochs", "measure", "method", "scores", "trainer"),
         }.items()
         for name in names
