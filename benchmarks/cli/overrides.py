@@ -27,7 +27,30 @@ def arranged(arguments: Iterable[str]) -> list[str]:
     """Options first, wherever they were typed, as Hydra wants them; a leading ~ in a value is the home folder."""
     given = list(arguments)
     overrides = [text for text in given if not text.startswith("-") and ("=" in text or text.startswith("~"))]
-    return [*(text for text in given if text not in overrides), *map(_readable, map(plain, overrides))]
+    readable = list(map(_readable, map(plain, overrides)))
+    return [*(text for text in given if text not in overrides), *_of_each_job(readable, given)]
+
+
+def _of_each_job(overrides: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Settings of a method that a sweep varies, as lists of one value.
+
+    Hydra gives all settings but lists to a configuration that is composed before the sweep's, with the default method, which
+    need not have them.
+    """
+    methods = [text for text in overrides if text.startswith("method=")]
+    varied = any(mark in text for text in methods for mark in ",(*") or not methods  # an experiment names its methods
+    if not varied or not (
+        {"-m", "--multirun"} & set(given) or any(text.startswith("experiment=") for text in overrides)
+    ):
+        return list(overrides)
+    return [_as_list(text) for text in overrides]
+
+
+def _as_list(text: str) -> str:
+    key, _, value = text.partition("=")
+    if not key.startswith("method.") or not value or _parsed(text).is_sweep_override():
+        return text
+    return f"{key}=choice({value})"
 
 
 def _readable(text: str) -> str:
@@ -156,8 +179,9 @@ def _two_commands(key: str, arguments: Sequence[str], overrides: Sequence[Overri
     without = [name for name, has in having.items() if not has]
     if not with_it:
         return ""
-    setting = [text for text in arguments if text.startswith(f"{key}=")]
-    rest = [text for text in arguments if text not in setting and text != swept.input_line]
+    typed = [re.sub(r"^(method\..+)=choice\((.*)\)$", r"\1=\2", text) for text in arguments]  # undoes `_as_list`
+    setting = [text for text in typed if text.startswith(f"{key}=")]
+    rest = [text for text in typed if text not in setting and text != swept.input_line]
     commands = [["run", f"method={','.join(with_it)}", *rest, *setting], ["run", f"method={','.join(without)}", *rest]]
     lines = "\n".join(f"  defectbench {shlex.join(command)}" for command in commands)
     return f"{key} is a setting of {', '.join(with_it)}, not of {', '.join(without)}. Give two commands:\n{lines}"

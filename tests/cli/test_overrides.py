@@ -110,3 +110,17 @@ def test_an_output_that_takes_ascii_only() -> None:
     environment = {"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
     ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, env=environment)
     assert ended.returncode == 1 and "Traceback" not in ended.stderr and "There is no setting sed" in ended.stderr
+
+
+def test_a_setting_of_the_swept_methods_is_given_to_each_of_them(tmp_path: Path) -> None:
+    """`weights` is a setting of both methods, and none of the default one, which Hydra composes first."""
+    settings = ["category=bottle", "budget=smoke", "method.weights=absent.pth", f"results.dir={tmp_path}"]
+    output = said("-m", "method=dfm,padim", *settings)
+    assert "absent.pth" in output and "is a setting of" not in output
+    assert arranged(["-m", "method=a,b", "method.x=1", "seed=0"]) == [
+        "-m",
+        "method=a,b",
+        "method.x=choice(1)",
+        "seed=0",
+    ]
+    assert arranged(["-m", "method=a", "method.x=1", "seed=0,1"]) == ["-m", "method=a", "method.x=1", "seed=0,1"]
