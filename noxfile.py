@@ -55,6 +55,24 @@ def wheel(session: nox.Session) -> None:
     session.log(f"{built}: ran and reported in {empty}")
 
 
+LIBRARIES = {"scikit-learn": (), "torchmetrics": ("torch",), "anomalib": (), "adeval": ("numpy<2",)}
+"""Whose metrics `conformance` asks, and what they need beside themselves."""
+
+
+@nox.session
+@nox.parametrize("library", list(LIBRARIES))
+def conformance(session: nox.Session, library: str) -> None:
+    """The answers of a library to the golden cases, in an environment of its own: results/conformance/<library>.csv."""
+    install(session)
+    cases = session.create_tmp()
+    session.run("defectbench", "conformance", cases)
+    needed = [part for name in (library, *LIBRARIES[library], "pillow") for part in ("--with", name)]
+    script = ["benchmarks/conformance/answers_of.py", library, cases, f"{cases}/{library}.json"]
+    session.run("uv", "run", "--isolated", "--no-project", *needed, "python", *script, external=True)
+    verdicts = f"results/conformance/{library}.csv"
+    session.run("defectbench", "conformance", "--check", script[-1], "--out", verdicts, success_codes=[0, 1])
+
+
 @nox.session
 def speed(session: nox.Session) -> None:
     """Every stage against its obvious alternative, in one table; `-- --quick` for a first look, `-- --growth` for memory."""
@@ -131,3 +149,24 @@ def clean(session: nox.Session) -> None:
     """Remove what the project made: built-in dataset, caches, runs of the quick start."""
     for folder in ("data", ".cache", "results/quickstart"):
         shutil.rmtree(Path(folder), ignore_errors=True)
+
+
+@nox.session
+def cases(session: nox.Session) -> None:
+    """The scripts of situations that users reported, from ../shared/cases; each prints WRONG and exits 1 while its one is there."""
+    scripts = sorted(Path("../shared/cases").resolve().glob("[0-9]*.sh"))
+    if not scripts:
+        session.skip("no ../shared/cases here")
+    install(session)
+    wanted = [script for script in scripts if not session.posargs or script.name.split("-")[0] in session.posargs]
+    failed = [script.name for script in wanted if not _passes(session, script)]
+    if failed:
+        session.error(f"{len(failed)} of {len(wanted)} cases are wrong: {', '.join(failed)}")
+
+
+def _passes(session: nox.Session, script: Path) -> bool:
+    try:
+        session.run("bash", str(script), external=True)
+    except nox.command.CommandFailed:
+        return False
+    return True

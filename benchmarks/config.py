@@ -12,6 +12,7 @@ from typing import Any
 import hydra
 import hydra.utils
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
@@ -131,6 +132,19 @@ def composed(overrides: Sequence[str]) -> DictConfig:
     return config
 
 
+def as_asked(overrides: Sequence[str]) -> DictConfig:
+    """The same, and Hydra told that this process was asked for it, so that the run's record holds the overrides.
+
+    Raises:
+        HydraException, UserError: as `composed`.
+    """
+    config = composed(overrides)
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        whole = hydra.compose("config", register_categories(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(whole)
+    return config
+
+
 def quoted(key: str, value: str) -> str:
     """An override whose value may hold any character."""
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
@@ -191,7 +205,7 @@ def instantiated(node: DictConfig, **arguments: Any) -> Any:
 # -- what may be asked for --------------------------------------------------------------------------------------------------------
 
 TARGET = "_target_"
-FLAGS = ("force", "save_maps", "save_checkpoint", "progress")
+FLAGS = ("force", "save_maps", "save_checkpoint", "save_inspector", "progress")
 ON, OFF = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 

@@ -50,7 +50,7 @@ def test_records_say_where_they_come_from(store: Path) -> None:
 
 def test_numbers_only() -> None:
     suffixes = {file.suffix for file in PUBLISHED.rglob("*") if file.is_file()}
-    assert suffixes == {".csv", ".html", ".json", ".md", ".tex", ".yaml"}
+    assert suffixes == {".csv", ".json", ".md", ".tex", ".yaml"}
 
 
 def test_readme_quotes_every_run() -> None:

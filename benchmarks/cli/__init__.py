@@ -6,13 +6,17 @@ from typing import Literal
 
 import click
 
+from benchmarks.cli.choose import choose
 from benchmarks.cli.compare import compare
 from benchmarks.cli.completion import complete_override
+from benchmarks.cli.conformance import conformance
 from benchmarks.cli.data import data
 from benchmarks.cli.doctor import doctor
 from benchmarks.cli.errors import hydra_raises, user_errors
 from benchmarks.cli.estimate import estimate
 from benchmarks.cli.evaluate import evaluate
+from benchmarks.cli.export import export
+from benchmarks.cli.inspect import inspect
 from benchmarks.cli.publish import publish
 from benchmarks.cli.study import study
 from benchmarks.cli.welcome import show_next_steps
@@ -118,8 +122,19 @@ def run(overrides: tuple[str, ...]) -> None:
     "published",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="A CSV file of published numbers, shown as reference columns: method, category, normal_accuracy, anomalous_accuracy, "
-    "source; optional dataset, image_auroc, region_overlap, pixel_auroc, aupro.",
+    help="A CSV file of published numbers, shown as reference columns: method, category, source, and metrics such as image_auroc, "
+    "aupro, normal_accuracy; optional dataset, reference_for.",
+)
+@click.option(
+    "--references",
+    is_flag=True,
+    help="Show the published numbers that the project knows for the methods that were run.",
+)
+@click.option(
+    "--metrics",
+    default="image_auroc,image_average_precision,pixel_auroc,aupro",
+    show_default=True,
+    help="Metrics of Table F, by their names in results/LEADERBOARD.md.",
 )
 @click.option(
     "--images",
@@ -139,13 +154,15 @@ def report(
     beside: Literal["interval", "counts", "std", "none"],
     interval: Literal["wilson", "bootstrap"],
     published: tuple[Path, ...],
+    references: bool,
+    metrics: str,
     images: bool,
     data_root: Path | None,
     figures: bool,
 ) -> None:
     """Rebuild leaderboard.csv, the tables and report.html from stored runs, and print the tables. No run is repeated.
 
-    Tables 2 and 3 are written as CSV, Markdown, LaTeX and HTML, one set for each dataset and budget. report.html has them all,
+    Tables 2, 3 and F are written as CSV, Markdown and LaTeX, one set for each dataset and budget. report.html has them all,
     with the plots and the provenance of each cell.
     """
     if data_root is not None and not images:
@@ -157,7 +174,8 @@ def report(
         from benchmarks.store.runs import Contents, RunStore
 
         store, out = RunStore(results), out or results / "report"
-        built = build(results, out, beside, interval, published)
+        chosen = [name.strip() for name in metrics.split(",") if name.strip()]
+        built = build(results, out, beside, interval, published, chosen, references)
         built.files.extend(write_page(built, store, out, images, data_root))
         if figures:
             built.files.extend(write_figures(built, store, out))
@@ -229,8 +247,12 @@ def runs(results: Path, cell: str | None) -> None:
         contents.complain()
 
 
+main.add_command(choose)
+main.add_command(inspect)
+main.add_command(export)
 main.add_command(data)
 main.add_command(compare)
+main.add_command(conformance)
 main.add_command(evaluate)
 main.add_command(estimate)
 main.add_command(study)

@@ -35,10 +35,13 @@ def run(arguments: Sequence[str]) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(config: DictConfig) -> None:
     """One cell; a sweep is the sweeper's affair (`benchmarks.sweep.sweeper`)."""
-    from benchmarks.report.terminal import run_in_words
-    from benchmarks.run.cell import run  # torch and Lightning, which --help can do without
+    from benchmarks.run.settings import check
 
     try:
+        check(config)  # before torch and Lightning are imported, which takes seconds
+        from benchmarks.report.terminal import run_in_words
+        from benchmarks.run.cell import run
+
         log.info(run_in_words(run(config)))
     except Exception as error:
         _raised.append(error)

@@ -1,4 +1,4 @@
-"""How the command line tells errors: one message, no traceback, exit code 1."""
+"""How the command line tells errors: one message, no traceback."""
 
 import os
 import sys
@@ -14,8 +14,8 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 @contextmanager
-def user_errors() -> Iterator[None]:
-    """One message instead of a traceback, exit code 1; with HYDRA_FULL_ERROR=1 the traceback."""
+def user_errors(exit_code: int = 1) -> Iterator[None]:
+    """One message instead of a traceback, and the exit code; with HYDRA_FULL_ERROR=1 the traceback."""
     try:
         yield
     except (click.ClickException, click.Abort):
@@ -26,7 +26,9 @@ def user_errors() -> Iterator[None]:
     except Exception as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise
-        raise click.ClickException(printable(_in_words(error))) from error
+        told = click.ClickException(printable(_in_words(error)))
+        told.exit_code = exit_code  # type: ignore[misc]  # click looks at the instance
+        raise told from error
 
 
 def _in_words(error: Exception) -> str:

@@ -1,6 +1,8 @@
 """`defectbench evaluate`: maps of other programs through our protocol."""
 
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -36,7 +38,8 @@ def evaluate(
     MAPS/<method>/<category>/test/<type>/NNN.tiff     one for each test image, of its size, 32-bit float, higher = more anomalous
     MAPS/<method>/<category>/validation/NNN.tiff      of good training images that were held out: they set the threshold
 
-    <method>/ may be left out. This is the layout of MVTec's official evaluation program, and of the maps that
+    MAPS may also be one .pt or .npz file with the maps (N, H, W) and the paths of their images (anomalib, the AUPIMO study).
+    <method>/ may be left out. The folders are the layout of MVTec's official evaluation program, and of the maps that
     `defectbench run save_maps=true` keeps. The records have the budget "external", so they make tables of their own.
 
     OVERRIDES of protocol and category are those of `defectbench run`, such as protocol.minimum_area=0.002 or
@@ -45,13 +48,19 @@ def evaluate(
     with user_errors():
         from benchmarks.cli.overrides import checked
         from benchmarks.common.logs import configure_logging
+        from benchmarks.data.map_archives import SUFFIXES, unpack
         from benchmarks.report.terminal import run_in_words
         from benchmarks.run.evaluate import Request, find_maps
         from benchmarks.run.evaluate import evaluate as evaluate_category
 
         configure_logging()
         request = Request(root, dataset, results, seed, threshold, overrides)
-        with checked(overrides), hydra_raises():
+        with checked(overrides), hydra_raises(), TemporaryDirectory() as unpacked:
+            if maps.suffix in SUFFIXES and maps.is_file():
+                request = replace(request, maps_from=str(maps))
+                method = method or maps.stem
+                unpack(maps, root, Path(unpacked) / method)
+                maps = Path(unpacked)
             for folder in find_maps(maps, method):
                 click.echo(run_in_words(evaluate_category(folder, request)))
         click.echo(f"Tables: defectbench report --results {results}")

@@ -3,6 +3,7 @@
 import gc
 import platform
 import resource
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -33,8 +34,15 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache
+def _leave_out_what_is_imported() -> None:
+    """Modules stay: looking through torch's at every collection takes longer than a small cell."""
+    gc.freeze()
+
+
 def reset_peak_memory() -> None:
     """Start counting the peak anew, so that one cell of a sweep does not inherit another's (Linux; elsewhere it does)."""
+    _leave_out_what_is_imported()
     gc.collect()  # of the last cell, trainer and method hold each other
     clear = Path("/proc/self/clear_refs")
     if clear.exists():

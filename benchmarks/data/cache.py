@@ -9,13 +9,14 @@ from typing import Literal
 import numpy as np
 import PIL
 from numpy.typing import NDArray
+from PIL.Image import Image as PillowImage
 from tqdm import tqdm
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import replacing
 from benchmarks.common.pool import pool
 from benchmarks.data.fingerprint import fingerprint
-from benchmarks.data.images import Colour, Fit, decode
+from benchmarks.data.images import Colour, Fit, decode, to_pixels
 from benchmarks.data.index import ImageFile
 
 FORMAT = 2  # raise it when decoding changes
@@ -58,10 +59,27 @@ class Decoding:
         Raises:
             UserError: the file cannot be read, or has another size where the original size is kept.
         """
-        pixels = decode(image.path, self.colour, self.px, self.resample, self.fit, self.bits)
+        return self._checked(decode(image.path, *self._settings), str(image.path))
+
+    def of(self, image: PillowImage, name: str) -> NDArray[np.uint8]:
+        """The same of an open image.
+
+        Raises:
+            UserError: its pixels cannot be used, or it has another size where the original size is kept.
+        """
+        try:
+            return self._checked(to_pixels(image, *self._settings), name)
+        except ValueError as error:
+            raise UserError(f"Cannot use {name} ({error}).") from error
+
+    @property
+    def _settings(self) -> tuple[Colour, int | None, str, Fit, int | None]:
+        return self.colour, self.px, self.resample, self.fit, self.bits
+
+    def _checked(self, pixels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
         if pixels.shape[:2] != (self.height, self.width):
             raise UserError(
-                f"{image.path} has {pixels.shape[1]} x {pixels.shape[0]} pixels, the first training image {self.width} x "
+                f"{name} has {pixels.shape[1]} x {pixels.shape[0]} pixels, the first training image {self.width} x "
                 f"{self.height}: this method works at the original size and needs images of one size. Crop or resize them, or "
                 "choose another method."
             )

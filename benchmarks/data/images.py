@@ -117,7 +117,35 @@ def decode(
         UserError: the file cannot be read as an image, is larger than the limit, or uses more bits than said.
     """
     with _opened(path) as file:
-        image = _to_8_bit(ImageOps.exif_transpose(file), colour, bits)
+        return to_pixels(ImageOps.exif_transpose(file), colour, px, resample, fit, bits)
+
+
+def open_image(path: Path) -> Image.Image:
+    """An image file as Pillow's image, read whole and turned as EXIF or TIFF ask for.
+
+    Raises:
+        UserError: the file cannot be read as an image, or is larger than the limit.
+    """
+    with _opened(path) as file:
+        file.load()
+        image: Image.Image = ImageOps.exif_transpose(file)
+        return image
+
+
+def to_pixels(
+    image: Image.Image,
+    colour: Colour = "as_file",
+    px: int | None = None,
+    resample: str = "bilinear",
+    fit: Fit = "squash",
+    bits: int | None = None,
+) -> NDArray[np.uint8]:
+    """What `decode` makes of an open image.
+
+    Raises:
+        ValueError: pixels of no known range.
+    """
+    image = _to_8_bit(image, colour, bits)
     if px is not None:
         image = _resized(image, px, RESAMPLING[resample], fit)
     pixels = np.asarray(image)

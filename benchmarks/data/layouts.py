@@ -13,10 +13,11 @@ Read are, below DIR/<category> or in any folder given to `read_folder`:
     summary.survey.refuse()                          # UserError if a file would falsify a number
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.data.index import Category
+from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.listing import listing
 from benchmarks.data.names import Layout
 from benchmarks.data.summary import Summary, summarise
@@ -35,6 +36,27 @@ def read_folder(path: Path, layout: Layout = ANYBODYS, name: str | None = None) 
     """
     category = _read(path.expanduser(), layout, name or path.expanduser().resolve().stem)
     return category, summarise(category, survey(category))
+
+
+def with_bad_parts(category: Category, folder: Path) -> Category:
+    """The category with further bad parts from a folder elsewhere: its subfolders are kinds of defects, images beside them
+    are `bad`.
+
+    Raises:
+        UserError: the folder holds no image, or one that is a good image of the category.
+    """
+    found = listing(folder)
+    kinds = {"bad": found.images} | {sub.name: listing(sub).images for sub in found.folders}
+    bad = tuple(ImageFile(path, f"test/{kind}/{path.name}", kind) for kind, images in kinds.items() for path in images)
+    if not bad:
+        raise UserError(
+            f"{folder} holds no image: --bad takes a folder of bad parts, or of folders, one for each kind of defect."
+        )
+    good = {image.path.resolve() for image in [*category.train, *category.test] if not image.is_defective}
+    both = [image.path for image in bad if image.path.resolve() in good]
+    if both:
+        raise UserError(f"{both[0]} is a good image and a bad one: take it out of one of the two folders.")
+    return replace(category, test=(*category.test, *bad))
 
 
 def read_category(root: Path, name: str, layout: Layout = ANYBODYS) -> Category:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from rich.console import Console
@@ -15,11 +15,24 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.report import formats
 from benchmarks.report.pairs import TITLE, method_pairs, pairs_markdown, pairs_terminal
-from benchmarks.report.tables import TABLE2, TABLE3, Absences, PaperTable, Show, has_values, paper_table, tidy
+from benchmarks.report.tables import (
+    FIELD_METRICS,
+    TABLE2,
+    TABLE3,
+    Absences,
+    Layout,
+    PaperTable,
+    Show,
+    has_values,
+    paper_table,
+    table_f,
+    tidy,
+    trimmed,
+)
 from benchmarks.store.columns import COLUMNS, rows_of, validate
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import Record
-from benchmarks.store.references import read_published, with_references
+from benchmarks.store.references import read_published, shipped, with_references
 from benchmarks.store.runs import Contents, RunStore, Unreadable
 from benchmarks.store.scores import decisions
 
@@ -54,8 +67,10 @@ def build(
     show: Show = "interval",
     interval: Interval = "wilson",
     published: Sequence[Path] = (),
+    metrics: Sequence[str] = FIELD_METRICS,
+    references: bool = False,
 ) -> Report:
-    """Write `leaderboard.csv` and, for each dataset and budget, Tables 2 and 3 as CSV, Markdown, LaTeX and HTML.
+    """Write `leaderboard.csv` and, for each dataset and budget, Tables 2, 3 and F as CSV, Markdown and LaTeX.
 
     The same store and options give the same files, byte for byte.
 
@@ -63,6 +78,8 @@ def build(
         show: what stands beside our numbers.
         interval: Wilson's, or a bootstrap over images, for which every `scores.csv` is read.
         published: CSV files of numbers from elsewhere (`benchmarks/store/references.py`).
+        metrics: of Table F.
+        references: add the project's reference numbers of the methods that were run.
 
     Raises:
         UserError: no finished run, runs that cannot stand together, or files that cannot be understood.
@@ -75,14 +92,15 @@ def build(
         contents.complain()
         failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""
         raise UserError(f"No finished run in {results / 'runs'}{failures}. Make some with `defectbench run`.")
-    references = _published(published, runs)
-    rows = pd.concat([runs, references.astype(object)], ignore_index=True) if len(references) else runs
+    layouts = (TABLE2, TABLE3, table_f(metrics))
+    elsewhere = _published(published, runs, references)
+    rows = pd.concat([runs, elsewhere.astype(object)], ignore_index=True) if len(elsewhere) else runs
     validate(rows)
     files = [_write_csv(out / "leaderboard.csv", _typed(rows))]
     sections = []
     for (dataset, budget), part in runs.groupby(["dataset", "budget"], sort=True):
         here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
-        section = _section(with_references(part, references), here, show)
+        section = _section(with_references(part, elsewhere), here, show, layouts)
         sections.append(section)
         files += _write_section(out, section)
     return Report(rows, sections, records, contents.unreadable, files)
@@ -105,21 +123,25 @@ def read_contents(results: Path) -> Contents:
     return RunStore(results).contents()
 
 
-def _published(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
+def _published(paths: Sequence[Path], runs: pd.DataFrame, references: bool) -> pd.DataFrame:
     parts = [read_published(path, runs) for path in paths]
+    if references:
+        methods = set(runs["method"])
+        parts += [found for dataset in runs["dataset"].unique() if len(found := shipped(str(dataset), methods, runs))]
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
-    references = pd.concat(parts, ignore_index=True)
-    twice = references[references.duplicated(["dataset", "method", "category"])]
+    elsewhere = pd.concat(parts, ignore_index=True)
+    twice = elsewhere[elsewhere.duplicated(["dataset", "method", "category"])]
     if len(twice):
         first = twice.iloc[0]
         raise UserError(f"{first['method']} on {first['category']} is in two of {', '.join(map(str, paths))}.")
-    return references
+    return elsewhere
 
 
-def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show) -> Section:
+def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show, layouts: Sequence[Layout]) -> Section:
     absences = _absences(records)
-    tables = [paper_table(layout, rows, absences, show) for layout in (TABLE2, TABLE3) if has_values(layout, rows)]
+    possible = [trimmed(layout, rows) for layout in layouts]
+    tables = [paper_table(layout, rows, absences, show) for layout in possible if has_values(layout, rows)]
     standing = "".join(f" {each[:1].upper()}{each[1:]}." for each in sorted({r.standing for r in records} - {""}))
     tables = [replace(table, caption=table.caption + standing) for table in tables]
     return Section(rows, tables, method_pairs(rows))
@@ -145,7 +167,7 @@ def _write_section(out: Path, section: Section) -> list[Path]:
         text = formats.markdown(table)
         if table.layout is TABLE2 and len(section.pairs):
             text += "\n" + pairs_markdown(section.pairs)
-        for suffix, content in ((".md", text), (".tex", formats.latex(table)), (".html", formats.html(table))):
+        for suffix, content in ((".md", text), (".tex", formats.latex(table))):
             write_text(out / f"{stem}{suffix}", content)
             files.append(out / f"{stem}{suffix}")
     if len(section.pairs):
@@ -167,8 +189,15 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> Path:
+    words = frame.select_dtypes(include=["object", "string"]).columns
+    frame = frame.assign(**{name: frame[name].map(_harmless) for name in words})
     write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     return path
+
+
+def _harmless(value: Any) -> Any:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and re.match(r"[=@]|[+-](?![\d.])", value) else value
 
 
 def show(report: Report, console: Console) -> None:
@@ -178,7 +207,7 @@ def show(report: Report, console: Console) -> None:
             shown, narrowed = formats.terminal(table, console.width)
             note = " Too wide for here, so only ours (the paper's); the rest is in the files." if narrowed else ""
             console.print(table.caption + note, shown, sep="\n", markup=False)
-        if len(section.pairs):
+        if section.pairs["p"].notna().any():
             console.print(TITLE + ":", pairs_terminal(section.pairs), sep="\n")
     console.print("What the cells cost, and image AUROC of the same scores:", _rich_costs(report.leaderboard), sep="\n")
     if report.unreadable:
@@ -201,7 +230,8 @@ def _rich_costs(rows: pd.DataFrame) -> Table:
     for name in ("method", "category", "seeds", "AUROC", "fit", "per image", "memory"):
         shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
     for row in rows_of(rows[rows["source"] == ""]):
-        auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f} ± {row['image_auroc_std']:.3f}"
+        spread = "" if pd.isna(row["image_auroc_std"]) else f" ± {row['image_auroc_std']:.3f}"
+        auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f}{spread}"
         units = {"fit_seconds": "{:.1f} s", "ms_per_image": "{:.0f} ms", "peak_memory_mib": "{:.0f} MiB"}
         cost = ["-" if pd.isna(row[name]) else unit.format(row[name]) for name, unit in units.items()]
         shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)

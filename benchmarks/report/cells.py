@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
-from benchmarks.protocol.thresholds import maximum_threshold
+from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.columns import rows_of
 from benchmarks.store.record import SCORES, Record, Result
 from benchmarks.store.runs import RunStore
@@ -49,6 +49,15 @@ class Run:
         return test[deciding_column(self.result)].to_numpy(float), test["defective"].to_numpy(bool)
 
     @property
+    def right_N(self) -> NDArray[np.bool_]:
+        """Whether each test image was classified correctly."""
+        scores_N, defective_N = self.test_scores
+        own = self.result.own
+        limit = own.threshold if own is not None and own.decides else self.result.threshold
+        right_N: NDArray[np.bool_] = (scores_N > limit) == defective_N
+        return right_N
+
+    @property
     def has_areas(self) -> bool:
         """Whether the threshold can be found anew: there are scores for several areas, those of validation images too."""
         return (
@@ -65,7 +74,8 @@ class Run:
         scores_NA = self.scores[list(areas.values())].to_numpy(float)
         is_test = (self.scores["split"] == "test").to_numpy()
         defective = self.scores["defective"].to_numpy(bool)[is_test]
-        threshold_A = [maximum_threshold(scores_N) for scores_N in scores_NA[~is_test].T]
+        rule = Rule.of_protocol(self.record.identity.get("config", {}).get("protocol", {}))
+        threshold_A = [rule.threshold(scores_N) for scores_N in scores_NA[~is_test].T]
         right_NA = (scores_NA[is_test] > threshold_A) == defective[:, None]
         area_A = np.array(list(areas))
         order = np.argsort(area_A)

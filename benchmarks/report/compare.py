@@ -38,6 +38,8 @@ class Comparison:
 
     changes: pd.DataFrame
     """A row for each common cell and side: KEY, images, before, after, difference, test, better, worse, p, p_holm, beyond."""
+    other_seeds: list[str]
+    """Cells with seeds that one side lacks: they count on neither side."""
     only_before: list[str]
     only_after: list[str]
     broken: list[str]
@@ -54,7 +56,7 @@ class Comparison:
 
 
 def compare(before: Path, after: Path) -> Comparison:
-    """Compare the runs of two results folders, cell by cell.
+    """Compare the runs of two results folders, cell by cell, over the seeds that both have, where they have any in common.
 
     Where both have the same test images and common seeds with their `scores.csv`, the exact paired test over images
     (`protocol.paired.sign_test`) decides, at 5 % after Holm's correction over all cells and sides; elsewhere a change is beyond
@@ -63,8 +65,7 @@ def compare(before: Path, after: Path) -> Comparison:
     Raises:
         UserError: a folder cannot be understood, or they have no cell in common.
     """
-    sides = [_Side.read(folder) for folder in (before, after)]
-    first, second = sides
+    first, second, other_seeds = _on_common_seeds(*(_Side.read(folder) for folder in (before, after)))
     common = sorted(first.rows.keys() & second.rows.keys())
     if not common:
         raise UserError(
@@ -81,12 +82,26 @@ def compare(before: Path, after: Path) -> Comparison:
     broken = sorted(key for key in first.rows.keys() - second.rows.keys() if key in second.runs)
     return Comparison(
         changes,
+        other_seeds,
         [_name(key) for key in sorted(first.rows.keys() - second.rows.keys() - set(broken))],
         [_name(key) for key in sorted(second.rows.keys() - first.rows.keys())],
         [_name(key) for key in broken],
         _settings(common, first, second),
         [*first.unreadable, *second.unreadable],
     )
+
+
+def _on_common_seeds(first: "_Side", second: "_Side") -> tuple["_Side", "_Side", list[str]]:
+    """Both sides without the finished seeds that the other lacks, and those seeds in words."""
+    left_out = []
+    for key in sorted(first.rows.keys() & second.rows.keys()):
+        old, new = ({r.seed for r in side.runs[key] if r.result is not None} for side in (first, second))
+        if old & new and old != new:
+            for side, folder in ((first, "before"), (second, "after")):
+                if lacking := (old if folder == "before" else new) - (old & new):
+                    left_out.append(f"{_name(key)} seed {', '.join(map(str, sorted(lacking)))} ({folder})")
+                side.keep(key, old & new)
+    return first, second, left_out
 
 
 _TESTED = ["test", "better", "worse", "p", "beyond"]
@@ -112,6 +127,11 @@ class _Side:
             raise UserError(f"No finished run in {folder / 'runs'}.")
         runs = {key: list(group) for key, group in groupby(sorted(records, key=_key), _key)}
         return cls(RunStore(folder), {_row_key(row): row for row in rows_of(rows)}, runs, contents.unreadable)
+
+    def keep(self, key: Key, seeds: set[int]) -> None:
+        """Leave out a cell's other finished seeds."""
+        self.runs[key] = [record for record in self.runs[key] if record.result is None or record.seed in seeds]
+        (self.rows[key],) = rows_of(leaderboard(self.runs[key]))
 
     def finished(self, key: Key) -> dict[int, Record]:
         """Records by seed, those whose scores are there."""
@@ -200,6 +220,7 @@ def show(comparison: Comparison, console: Console) -> None:
     )
     for words, names in (
         ("Finished before, failed after", comparison.broken),
+        ("Left out, as the other side lacks these seeds", comparison.other_seeds),
         ("Only before", comparison.only_before),
         ("Only after", comparison.only_after),
     ):

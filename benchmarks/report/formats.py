@@ -1,4 +1,4 @@
-"""A table as text: Markdown, LaTeX, HTML, and cells for the terminal."""
+"""A table as text: Markdown, LaTeX, and cells for the terminal."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.report.tables import MEAN, Entry, Mean, PaperTable, Show, Value
+from benchmarks.report.tables import Entry, Mean, PaperTable, Show, Value
 
 ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "-"}
 NO_NUMBER = "no number"  # it ran, and has no such metric or no such images
@@ -20,21 +20,23 @@ MINUS = "\N{MINUS SIGN}"
 
 def beside(value: Value, show: Show) -> str:
     """What stands after our number, with a space before it: ` [0.76, 0.99]`, ` [19, 18 of 20]`, ` ±0.02`, or nothing."""
+    if value.ahead is not None:
+        return f" ({signed(value.ahead, value.digits)})"
     if show == "interval" and value.low is not None and value.high is not None:
         return f" [{value.low:.2f}, {value.high:.2f}]"
     if show == "counts" and value.counts:
         return f" [{value.counts.replace(' ', ', ')} of {value.total}]"
     if show == "std" and value.std is not None:
-        return f" ±{value.std:.2f}"
+        return f" ±{value.std:.{value.digits}f}"
     return ""
 
 
-def signed(value: float | None) -> str:
+def signed(value: float | None, digits: int = 2) -> str:
     """`+0.25`, `−0.03` or `±0.00`; empty for None."""
     if value is None:
         return ""
-    text = f"{value:+.2f}"
-    return "±0.00" if float(text) == 0 else text.replace("-", MINUS)
+    text = f"{value:+.{digits}f}"
+    return f"±{0:.{digits}f}" if float(text) == 0 else text.replace("-", MINUS)
 
 
 def papers(value: Value) -> str:
@@ -48,13 +50,18 @@ def markdown(table: PaperTable) -> str:
     for kind, category, side, entries in _sides(table):
         texts = [_markdown_cell(value, entry, table.show) for value, entry in entries]
         lines.append([kind if side == 0 else "", category if side == 0 else "", table.layout.sides[side], *texts])
-    for side, name in enumerate(table.layout.sides):
-        lines.append(["", MEAN if side == 0 else "", name, *(_mean_text(mean, side) for mean in table.means)])
+    for title, means in table.averages:
+        for side, name in enumerate(table.layout.sides):
+            lines.append(["", title if side == 0 else "", name, *(_mean_text(mean, side) for mean in means)])
     lines.append(["", "", "categories", *(str(mean.categories) for mean in table.means)])
-    headings = ["kind", "category", "row", *(heading.method + heading.mark for heading in table.headings)]
-    return (
-        f"{table.caption}\n\n{pd.DataFrame(lines, columns=headings).to_markdown(index=False, disable_numparse=True)}\n"
-    )
+    lines = [[plain(text) for text in line] for line in lines]
+    headings = ["kind", "category", "row", *(plain(heading.method) + heading.mark for heading in table.headings)]
+    return f"{plain(table.caption)}\n\n{pd.DataFrame(lines, columns=headings).to_markdown(index=False, disable_numparse=True)}\n"
+
+
+def plain(text: str) -> str:
+    """A name or a source in Markdown: on one line, in one cell, no HTML."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("|", "\\|")
 
 
 def terminal(table: PaperTable, width: int) -> tuple[Table, bool]:
@@ -63,11 +70,6 @@ def terminal(table: PaperTable, width: int) -> tuple[Table, bool]:
     if Measurement.get(Console(width=10_000), Console().options.update(width=10_000), wide).maximum <= width:
         return wide, False
     return _terminal(table, _narrow), True
-
-
-def html(table: PaperTable) -> str:
-    """One file that opens by itself; what it holds between its `table` tags can be pasted elsewhere."""
-    return str(_environment(autoescape=True).get_template("table.html.j2").render(table=table, **_helpers()))
 
 
 def latex(table: PaperTable) -> str:
@@ -114,30 +116,30 @@ def _environment(**settings: Any) -> Any:
 
 
 def _helpers() -> dict[str, Any]:
-    return {"beside": beside, "signed": signed, "absent": ABSENT, "no_number": NO_NUMBER, "mean": MEAN}
+    return {"beside": beside, "signed": signed, "absent": ABSENT, "no_number": NO_NUMBER}
 
 
 def _sides(table: PaperTable) -> Iterator[tuple[str, str, int, list[tuple[Value | None, Entry]]]]:
     for line in table.lines:
-        for side in (0, 1):
+        for side in range(len(table.layout.sides)):
             yield line.kind, line.category, side, [(entry.values[side], entry) for entry in line.entries]
 
 
 def _plain(value: Value | None, entry: Entry, show: Show) -> str:
     if value is None:
         return ABSENT.get(entry.status, NO_NUMBER)
-    return f"{value.ours:.2f}{beside(value, show)}{papers(value)}"
+    return f"{value.text}{beside(value, show)}{papers(value)}"
 
 
 def _markdown_cell(value: Value | None, entry: Entry, show: Show) -> str:
     if value is None or not entry.best:
         return _plain(value, entry, show)
-    return f"**{value.ours:.2f}**{beside(value, show)}{papers(value)}"
+    return f"**{value.text}**{beside(value, show)}{papers(value)}"
 
 
 def _mean_text(mean: Mean, side: int) -> str:
     value = mean.values[side]
-    return "" if value is None else f"{value.ours:.2f}{papers(value)}"
+    return "" if value is None else f"{value.text}{beside(value, 'none')}{papers(value)}"
 
 
 def _narrow(value: Value | None, entry: Entry) -> str:
@@ -155,10 +157,16 @@ def _terminal(table: PaperTable, cell: Callable[[Value | None, Entry], str]) -> 
         shown.add_column(heading.method + heading.mark, justify="right", overflow="fold")
     for _, category, side, entries in _sides(table):
         texts = [Text(cell(*pair), style="bold" if pair[1].best else "") for pair in entries]
-        shown.add_row(category if side == 0 else "", table.layout.sides[side], *texts, end_section=side == 1)
-    for side, name in enumerate(table.layout.sides):
-        means = [Entry("done", mean.values) for mean in table.means]
-        texts = [Text("" if mean.values[side] is None else cell(mean.values[side], mean)) for mean in means]
-        shown.add_row(MEAN if side == 0 else "", name, *texts)
+        shown.add_row(
+            category if side == 0 else "",
+            table.layout.sides[side],
+            *texts,
+            end_section=side == len(table.layout.sides) - 1,
+        )
+    for title, averages in table.averages:
+        for side, name in enumerate(table.layout.sides):
+            means = [Entry("done", mean.values) for mean in averages]
+            texts = [Text("" if mean.values[side] is None else cell(mean.values[side], mean)) for mean in means]
+            shown.add_row(title if side == 0 else "", name, *texts)
     shown.add_row("", "categories", *(str(mean.categories) for mean in table.means))
     return shown

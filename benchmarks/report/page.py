@@ -3,49 +3,37 @@
 import shlex
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from benchmarks.common.files import write_text
+from benchmarks.report import ranks
 from benchmarks.report.answer import answer
 from benchmarks.report.build import Report, Section, file_name
 from benchmarks.report.cells import Cell, Run, cells_of
 from benchmarks.report.formats import NO_NUMBER, beside, signed
 from benchmarks.report.pairs import TITLE
-from benchmarks.report.pictures import Picture, pictures, run_with_maps
-from benchmarks.report.plots import PLOTS, style, svg, write_paper_figures
-from benchmarks.report.tables import Entry, Heading, Mean, PaperTable, Value
+from benchmarks.report.plots import PLOTS, style, write_paper_figures
+from benchmarks.report.ranks import Ranks
+from benchmarks.report.tables import TABLE2, Entry, Heading, Mean, PaperTable, Value
 from benchmarks.report.tables import Line as TableLine
-from benchmarks.store.columns import COLUMNS, rows_of
+from benchmarks.store.columns import COLUMNS, Column, rows_of
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
+
+if TYPE_CHECKING:
+    from benchmarks.report.pictures import Picture
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
 ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "does not apply"}
 STEPS = (0.15, 0.30)  # differences to the paper from which the colour deepens
 SLIGHT = 0.05  # where there is no interval, a difference below this has the palest colour
-NUMBERS = {
-    "normal_accuracy": ("good", "{:.3f}"),
-    "normal_std": ("± seeds", "{:.3f}"),
-    "anomalous_accuracy": ("defective", "{:.3f}"),
-    "anomalous_std": ("± seeds", "{:.3f}"),
-    "balanced_accuracy": ("balanced", "{:.3f}"),
-    "image_auroc": ("AUROC", "{:.3f}"),
-    "image_average_precision": ("AP", "{:.3f}"),
-    "false_alarms_per_good_image": ("false alarms", "{:.2f}"),
-    "region_overlap": ("overlap", "{:.3f}"),
-    "pixel_auroc": ("pixel AUROC", "{:.3f}"),
-    "aupro": ("AU-PRO", "{:.3f}"),
-    "fit_seconds": ("fit, s", "{:.1f}"),
-    "ms_per_image": ("ms/image", "{:.1f}"),
-    "peak_memory_mib": ("MiB", "{:.0f}"),
-    "device": ("device", "{}"),
-}
-"""Columns of the leaderboard that the table of all numbers shows: heading and form."""
+NUMBERS = {name: column for name, column in COLUMNS.items() if column.title}
+"""Columns of the leaderboard that the table of all numbers shows."""
 LICENCE_REASON = (
     "Pictures are left out unless asked for: they show images of the dataset, and most licences, MVTec AD's among them, "
     "do not allow to pass those on. For your own use, defectbench report --images embeds them, from runs with save_maps=true."
@@ -71,7 +59,7 @@ class Number:
     @property
     def mark(self) -> str:
         """`+0.28`; after `≈` where the interval explains it."""
-        return ("≈" if self.inside else "") + signed(self.value.difference)
+        return ("≈" if self.inside else "") + signed(self.value.difference, self.value.digits)
 
     @property
     def colour(self) -> str:
@@ -85,7 +73,7 @@ class Number:
 
     @property
     def words(self) -> str:
-        text = f"{self.side} {self.value.ours:.2f}{self.beside}"
+        text = f"{self.side} {self.value.text}{self.beside}"
         return text if self.value.paper is None else f"{text}, paper {self.value.paper:.2f}, difference {self.mark}"
 
 
@@ -119,7 +107,7 @@ class Shown:
         """By what the cell can be sorted."""
         values = [number.value.ours for number in self.numbers]
         differences = [number.value.difference for number in self.numbers if number.value.difference is not None]
-        orders = {f"row{place}": value for place, value in enumerate(values)} if len(values) == 2 else {}
+        orders = {f"row{place}": value for place, value in enumerate(values)}
         orders |= {
             name: sum(part) / len(part) for name, part in (("mean", values), ("difference", differences)) if part
         }
@@ -132,8 +120,8 @@ class Row:
 
     category: str
     kind: str
-    labels: tuple[str, str]
-    """What its upper and lower numbers are, with the number of images: `good 20`, `defective 63`."""
+    labels: tuple[str, ...]
+    """What its numbers are, with the number of images: `good 20`, `defective 63`."""
     cells: tuple[Shown, ...]
 
 
@@ -144,7 +132,8 @@ class Matrix:
     key: str
     table: PaperTable
     rows: list[Row]
-    means: list[list[Number]]
+    averages: list[tuple[str, list[list[Number]]]]
+    """Lines below the categories: name, and the means of each column."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +170,11 @@ class Details:
     def counts(self, side: str) -> str:
         """`19, 20, 18 of 20 images`: one count for each seed; empty for what is not counted."""
         shares = [share for run in self.cell.runs if (share := getattr(run.result, side, None))]
-        return f"{', '.join(str(share.correct) for share in shares)} of {shares[0].total} images" if shares else ""
+        if not shares:
+            return ""
+        counts = f"{', '.join(str(share.correct) for share in shares)} of {shares[0].total} images"
+        rate = 1 - sum(share.ratio for share in shares) / len(shares)
+        return f"{counts}; {'false-alarm rate' if side == 'good' else 'missed'} {rate:.0%}"
 
 
 @dataclass(frozen=True)
@@ -194,12 +187,21 @@ class Group:
     """To the page's question, in a sentence or two."""
     verdict: str
     matrices: list[Matrix]
-    columns: list[tuple[str, str, str, str]]
-    """Of the table of all numbers: column of the leaderboard, heading, form, meaning."""
+    columns: list[tuple[str, Column]]
+    """Of the table of all numbers."""
     numbers: list[tuple[Shown, dict[str, Any]]]
     pairs: list[dict[str, Any]]
     """Rows of `method_pairs`."""
     details: list[Details]
+    ranks: Ranks
+
+    @property
+    def rank_picture(self) -> str:
+        return ranks.picture(self.ranks) if self.ranks.found else ""
+
+    @property
+    def rank_rows(self) -> list[dict[str, Any]]:
+        return rows_of(ranks.table(self.ranks))
 
     @property
     def key(self) -> str:
@@ -209,7 +211,7 @@ class Group:
 def write_page(
     report: Report, store: RunStore, out: Path, images: bool = False, dataset_root: Path | None = None
 ) -> list[Path]:
-    """Write `report.html`.
+    """Write `report.html` and, for each dataset and budget with several methods, `ranks_<dataset>_<budget>.csv`.
 
     Args:
         report: tables and leaderboard of the store's runs.
@@ -219,15 +221,20 @@ def write_page(
     Raises:
         UserError: what lies beside a record cannot be read, or pictures are wanted and their images are not found.
     """
-    with style():
-        groups = [
-            _group(section, cells, rows, store, images, dataset_root) for section, cells, rows in _parts(report, store)
-        ]
+    groups = [
+        _group(section, cells, rows, store, images, dataset_root) for section, cells, rows in _parts(report, store)
+    ]
+    titles = {"pairs_title": TITLE, "ranks_title": ranks.TITLE}
     write_text(
         out / PAGE,
-        _template().render(groups=groups, unreadable=report.unreadable, steps=STEPS, slight=SLIGHT, pairs_title=TITLE),
+        _template().render(groups=groups, unreadable=report.unreadable, steps=STEPS, slight=SLIGHT, **titles),
     )
-    return [out / PAGE]
+    written = [out / PAGE]
+    for group in groups:
+        if group.ranks.found:
+            written.append(out / f"ranks_{file_name(group.dataset)}_{file_name(group.budget)}.csv")
+            write_text(written[-1], ranks.table(group.ranks).to_csv(index=False, float_format="%.4g"))
+    return written
 
 
 def write_figures(report: Report, store: RunStore, out: Path) -> list[Path]:
@@ -237,6 +244,9 @@ def write_figures(report: Report, store: RunStore, out: Path) -> list[Path]:
         for section, cells, _ in _parts(report, store):
             table = section.tables[0]
             folder = out / "figures" / file_name(f"{table.dataset}_{table.budget}")
+            ranked = ranks.ranks(cells, _meaningless(section.rows))
+            if ranked.found:
+                written += write_paper_figures(ranks.figure(ranked), folder / "ranks")
             for cell in cells.values():
                 for plot in PLOTS:
                     if plot.is_possible(cell):
@@ -263,7 +273,8 @@ def _group(
     images: bool,
     dataset_root: Path | None,
 ) -> Group:
-    matrices = [_matrix(table, cells) for table in section.tables]
+    ranked = ranks.ranks(cells, _meaningless(rows), _not_applicable(section.tables[0]))
+    matrices = [_matrix(table, cells, ranked) for table in section.tables]
     shown = {cell.key: cell for row in matrices[0].rows for cell in row.cells if cell.has_details}
     numbers: dict[str, list[Number]] = {}
     for cell in (cell for matrix in matrices for row in matrix.rows for cell in row.cells):
@@ -275,44 +286,58 @@ def _group(
         answer(rows),
         _verdict(rows),
         matrices,
-        [
-            (name, heading, form, COLUMNS[name].meaning)
-            for name, (heading, form) in NUMBERS.items()
-            if rows[name].notna().any()
-        ],
+        [(name, column) for name, column in NUMBERS.items() if rows[name].notna().any()],
         [(shown[_key(matrices[0].table, row["method"], row["category"])], row) for row in rows_of(rows)],
         rows_of(section.pairs),
         [_details(one, numbers[key], of_key[key], store, images, dataset_root) for key, one in shown.items()],
+        ranked,
     )
 
 
-def _matrix(table: PaperTable, cells: dict[tuple[str, str], Cell]) -> Matrix:
+def _not_applicable(table: PaperTable) -> set[tuple[str, str]]:
+    return {
+        (heading.method, line.category)
+        for line in table.lines
+        for heading, entry in zip(table.headings, line.entries, strict=True)
+        if entry.status == "not_applicable"
+    }
+
+
+def _meaningless(rows: pd.DataFrame) -> set[str]:
+    return set(rows.loc[rows["weights"] == "random", "method"])
+
+
+def _matrix(table: PaperTable, cells: dict[tuple[str, str], Cell], ranked: Ranks) -> Matrix:
     rows = [
         Row(
             line.category,
             line.kind,
             _labels(table, line),
             tuple(
-                _shown(table, heading, line.category, entry, cells.get((heading.method, line.category)))
+                _shown(
+                    table,
+                    heading,
+                    line.category,
+                    replace(entry, best=table.layout is TABLE2 and ranked.best.get(line.category) == heading.method),
+                    cells.get((heading.method, line.category)),
+                )
                 for heading, entry in zip(table.headings, line.entries, strict=True)
             ),
         )
         for line in table.lines
     ]
-    return Matrix(
-        f"{table.layout.name}/{table.dataset}/{table.budget}", table, rows, [_mean(table, m) for m in table.means]
-    )
+    averages = [(title, [_mean(table, mean) for mean in means]) for title, means in table.averages]
+    return Matrix(f"{table.layout.name}/{table.dataset}/{table.budget}", table, rows, averages)
 
 
-def _labels(table: PaperTable, line: TableLine) -> tuple[str, str]:
+def _labels(table: PaperTable, line: TableLine) -> tuple[str, ...]:
     totals = [
         next((value.total for entry in line.entries if (value := entry.values[side]) and value.total), None)
-        for side in (0, 1)
+        for side in range(len(table.layout.sides))
     ]
-    upper, lower = (
+    return tuple(
         name if total is None else f"{name} {total}" for name, total in zip(table.layout.sides, totals, strict=True)
     )
-    return upper, lower
 
 
 def _shown(table: PaperTable, heading: Heading, category: str, entry: Entry, cell: Cell | None) -> Shown:
@@ -349,7 +374,7 @@ def _key(table: PaperTable, method: str, category: str) -> str:
 
 def _mean(table: PaperTable, mean: Mean) -> list[Number]:
     sides = zip(table.layout.sides, mean.values, strict=True)
-    return [Number(side, value, "", inside=False) for side, value in sides if value is not None]
+    return [Number(side, value, beside(value, "none"), inside=False) for side, value in sides if value is not None]
 
 
 def _verdict(rows: pd.DataFrame) -> str:
@@ -368,11 +393,7 @@ def _verdict(rows: pd.DataFrame) -> str:
 def _details(
     shown: Shown, numbers: list[Number], cell: Cell, store: RunStore, images: bool, dataset_root: Path | None
 ) -> Details:
-    drawn = [
-        Figure(plot.title, plot.words(cell), svg=svg(plot.figure(cell), plot.name))
-        for plot in PLOTS
-        if plot.is_possible(cell)
-    ]
+    drawn = [Figure(plot.title, plot.words(cell), svg=plot.svg(cell)) for plot in PLOTS if plot.is_possible(cell)]
     found, reason = _pictures(cell, images, dataset_root)
     first = cell.runs[0].record if cell.runs else cell.failed[0]
     return Details(
@@ -388,10 +409,12 @@ def _details(
     )
 
 
-def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> tuple[list[Picture], str]:
+def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> "tuple[list[Picture], str]":
     """Pictures, or why there are none."""
     if not images:
         return [], LICENCE_REASON
+    from benchmarks.report.pictures import pictures, run_with_maps  # numba, which takes seconds
+
     run = run_with_maps(cell)
     found = [] if run is None else pictures(run, dataset_root)
     return found, "" if found else NO_MAPS_REASON
@@ -408,9 +431,11 @@ def _seed(run: Run) -> list[str]:
 
 def _config(record: Record) -> str:
     """What decided the numbers, resolved; where things lie is no part of it."""
-    from omegaconf import OmegaConf
+    import yaml
 
-    return OmegaConf.to_yaml(OmegaConf.create(record.identity.get("config", {})))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast, where PyYAML was built with it
+    text: str = yaml.dump(record.identity.get("config", {}), Dumper=dumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def _provenance(cell: Cell) -> dict[str, str]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.yaml import read_foreign_yaml
 from benchmarks.data.images import decode, size_of
 from benchmarks.data.index import ImageFile
 from benchmarks.data.layouts import read_category
@@ -133,7 +134,7 @@ def _root_of(run: Run) -> Path:
 
     path = run.folder / "config.yaml"
     try:
-        data: Any = OmegaConf.to_container(OmegaConf.load(path)["data"])  # type: ignore[index]
+        data: Any = OmegaConf.to_container(read_foreign_yaml(path)["data"])
         root = Path(data["root"])
         if "spec" in data:  # the built-in dataset keeps each kind of itself in a folder of its own
             from benchmarks.data.synthetic import SyntheticSpec

@@ -1,25 +1,28 @@
-"""The plots of one cell, for the page (SVG) and for papers (PNG and PDF): each a drawing and the same in words."""
+"""The plots of one cell, for the page (SVG) and for papers (PNG and PDF, by matplotlib): each a drawing and the same in words."""
 
-import io
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.common.files import replacing
+from benchmarks.protocol.image_metrics import precision_recall_points, roc_points
 from benchmarks.protocol.intervals import wilson
 from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.report.cells import Cell, Run
+from benchmarks.report.svg import SvgAxes
+from benchmarks.store import paper
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Axes = Any
+"""matplotlib's or `SvgAxes`."""
 
 # Okabe and Ito's blue and vermilion: told apart with any colour vision. The page exchanges these for its own, light or dark.
 GOOD, DEFECTIVE, INK, FAINT = "#0072b2", "#d55e00", "#24292f", "#c9ced6"
@@ -44,8 +47,6 @@ STYLE: dict[Any, Any] = {
     "ytick.left": False,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "defectbench",  # the same plot gives the same bytes
     "pdf.fonttype": 42,  # embedded as TrueType, which journals ask for
     "savefig.dpi": 300,
 }
@@ -64,8 +65,19 @@ class Plot:
     words: Callable[[Cell], str]
     is_possible: Callable[[Cell], bool]
 
-    def figure(self, cell: Cell) -> Figure:
-        """Drawn in the style that is in force (`style`)."""
+    def svg(self, cell: Cell) -> str:
+        """As an inline element in the page's colours."""
+        axes = SvgAxes(INK, FAINT)
+        self.draw(axes, cell)
+        text = axes.svg()
+        for colour, variable in CSS_VARIABLES.items():
+            text = text.replace(colour, variable)
+        return text
+
+    def figure(self, cell: Cell) -> "Figure":
+        """As a figure for papers, in the style that is in force (`style`)."""
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=SIZE)
         axes = figure.add_axes((0.15, 0.17, 0.82, 0.76))
         self.draw(axes, cell)
@@ -73,29 +85,13 @@ class Plot:
 
 
 def style() -> Any:
-    """A context in which figures are drawn and written."""
+    """A context in which figures for papers are drawn and written."""
+    import matplotlib  # a second to import
+
     return matplotlib.rc_context(STYLE)
 
 
-def svg(figure: Figure, prefix: str) -> str:
-    """The figure as an inline SVG element: no fixed size, the page's colours and font, and ids that no other one has."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    view_box = re.search(r'viewBox="[^"]*"', text)
-    assert view_box is not None
-    body = text[text.index(">") + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
-    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
-    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
-    for colour, variable in CSS_VARIABLES.items():
-        body = body.replace(colour, variable)
-    return f'<svg {view_box.group(0)} aria-hidden="true" focusable="false">' + re.sub(r"\s*\n\s*", "\n", body).strip()
-
-
-def write_paper_figures(figure: Figure, stem: Path) -> list[Path]:
+def write_paper_figures(figure: "Figure", stem: Path) -> list[Path]:
     """PNG and PDF, without dates."""
     paths = []
     for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
@@ -148,7 +144,7 @@ def _edges(values: NDArray[np.float64], axes: Axes) -> NDArray[np.float64]:
     if low > 0 and high > LOG_FROM * float(np.median(values)):
         _logarithmic(axes, "x", low, high, "{:g}")
         return np.geomspace(low, high * 1.001, BINS + 1)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.locator_params("x", nbins=4)
     margin = 1e-3 * (high - low) or 1e-3 * abs(high) or 1e-3
     return np.linspace(low - margin, high + margin, BINS + 1)
 
@@ -253,17 +249,15 @@ def _percent(share: float) -> str:
 def _is_near(cell: Cell, side: str, ours: float, published: float) -> bool:
     total = cell.total(side)
     low, high = wilson(round(ours * total), total)
-    return low - 0.005 <= published <= high + 0.005  # the paper prints two digits
+    return paper.lies_within(published, low, high)
 
 
 # ROC and precision-recall curves
 
 
 def _draw_roc(axes: Axes, cell: Cell) -> None:
-    from sklearn.metrics import roc_curve  # a second to import
-
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
-    curves = [roc_curve(defective, scores)[:2] for scores, defective in (run.test_scores for run in cell.scored)]
+    curves = [roc_points(*run.test_scores) for run in cell.scored]
     axes.plot(*_joined(curves), color=INK, linewidth=_thin(cell), clip_on=False)
     decisions = zip(*(_decision(run) for run in cell.scored), strict=True)
     axes.plot(*decisions, "o", color=DEFECTIVE, markersize=5, clip_on=False)
@@ -300,13 +294,8 @@ def _roc_in_words(cell: Cell) -> str:
 
 
 def _draw_precision_recall(axes: Axes, cell: Cell) -> None:
-    from sklearn.metrics import precision_recall_curve
-
     axes.axhline(_defective_share(cell), color=FAINT, linewidth=1)
-    curves = [
-        precision_recall_curve(defective, scores)[1::-1]
-        for scores, defective in (run.test_scores for run in cell.scored)
-    ]
+    curves = [precision_recall_points(*run.test_scores) for run in cell.scored]
     axes.plot(*_joined(curves), color=INK, linewidth=_thin(cell), drawstyle="steps-post", clip_on=False)
     _unit(axes, "x")
     _unit(axes, "y")
@@ -369,7 +358,7 @@ def _draw_losses(axes: Axes, cell: Cell) -> None:
     if low > 0 and high > LOG_FROM * low:
         _logarithmic(axes, "y", low, high, "{:g}")
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(3))
+        axes.locator_params("y", nbins=3)
     for linestyle, name in zip(cycle(("solid", "dashed", "dotted")), tables[0]):
         seeds = _joined((table.index.to_numpy(float) + 1, table[name].to_numpy(float)) for table in tables)
         axes.plot(*seeds, color=INK, linestyle=linestyle, linewidth=_thin(cell))
@@ -377,7 +366,7 @@ def _draw_losses(axes: Axes, cell: Cell) -> None:
     for name, value in tables[0].iloc[-1].items():
         axes.text(1.02 * epochs, float(value), str(name), va="center", fontsize=8)
     axes.set_xlim(0, 1.25 * epochs)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.locator_params("x", nbins=4, integer=True)
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean training loss of the epoch")
 

@@ -1,13 +1,14 @@
-"""Tables 2 and 3 in the paper's layout: two rows for each category, one column for each method, ours beside the paper's."""
+"""Tables 2 and 3 in the paper's layout, ours beside the paper's, and Table F, the field's: a column for each method."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
 
+from benchmarks.common.errors import UserError, nearest
 from benchmarks.store import paper
-from benchmarks.store.columns import rows_of
+from benchmarks.store.columns import METRICS, rows_of, spread_of
 from benchmarks.store.leaderboard import COMPARED, has_the_papers_images
 
 Status = Literal["done", "failed", "missing", "not_applicable"]
@@ -17,14 +18,17 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class Layout:
-    """Which two numbers a table prints."""
+    """Which numbers a table prints of each category."""
 
     name: str
     title: str
-    sides: tuple[str, str]
-    """What the upper and the lower row are called."""
-    measures: tuple[str, str]
-    """Their short names in the leaderboard (`COMPARED`)."""
+    sides: tuple[str, ...]
+    """What the rows of a category are called."""
+    measures: tuple[str, ...]
+    """Their names in the leaderboard, or the short ones of `COMPARED`."""
+    digits: int = 2
+    paper: bool = True
+    """Whether it is one of the paper's tables; else it has means over textures and objects, too, and spreads over the seeds."""
 
 
 TABLE2 = Layout(
@@ -39,6 +43,24 @@ TABLE3 = Layout(
     ("overlap", "pixel AUC"),
     ("region_overlap", "pixel_auroc"),
 )
+FIELD_METRICS = ("image_auroc", "image_average_precision", "pixel_auroc", "aupro")
+"""What the field compares."""
+
+
+def table_f(metrics: Sequence[str] = FIELD_METRICS) -> Layout:
+    """The field's table, of metrics of one's choice.
+
+    Raises:
+        UserError: a name that is no metric.
+    """
+    for name in metrics:
+        if name not in METRICS:
+            raise UserError(f"--metrics: there is no metric {name!r}. {nearest(name, METRICS)}")
+    titles = tuple(METRICS[name].title for name in metrics)
+    words = "; ".join(
+        f"{METRICS[name].title}: {METRICS[name].meaning.removesuffix(', mean over the seeds')}" for name in metrics
+    )
+    return Layout("tablef", f"Table F. {words}", titles, tuple(metrics), digits=3, paper=False)
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,13 @@ class Value:
     std: float | None
     counts: str
     total: int | None
+    digits: int = 2
+    ahead: float | None = None
+    """Of a published number: ours of the same method, minus it."""
+
+    @property
+    def text(self) -> str:
+        return f"{self.ours:.{self.digits}f}"
 
     @property
     def difference(self) -> float | None:
@@ -60,10 +89,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Entry:
-    """One method on one category: the upper and the lower number, and whether it is the best of its category."""
+    """One method on one category: its numbers, and whether it is the best of its category."""
 
     status: Status
-    values: tuple[Value | None, Value | None] = (None, None)
+    values: tuple[Value | None, ...]
     best: bool = False
 
 
@@ -75,6 +104,8 @@ class Heading:
     random_weights: bool
     source: str
     """Where the column's numbers were published, if they are not of our own runs."""
+    reference_for: str = ""
+    """The method that a published column is of."""
 
     @property
     def title(self) -> str:
@@ -100,7 +131,7 @@ class Mean:
     """A method's mean over the categories that it was run on, ours and, over the same ones, the paper's."""
 
     categories: int
-    values: tuple[Value | None, Value | None]
+    values: tuple[Value | None, ...]
 
 
 @dataclass(frozen=True)
@@ -117,6 +148,13 @@ class PaperTable:
     compared: bool
     """Whether any cell stands beside a value of the paper."""
     show: Show
+    parts: tuple[tuple[str, tuple[Mean, ...]], ...] = ()
+    """Means over the textures and over the objects alone, by their names; the paper's tables have none."""
+
+    @property
+    def averages(self) -> tuple[tuple[str, tuple[Mean, ...]], ...]:
+        """The lines below the categories."""
+        return (*self.parts, (MEAN, self.means))
 
 
 @dataclass(frozen=True)
@@ -144,6 +182,8 @@ def paper_table(
     if len(rows[["dataset", "budget"]].drop_duplicates()) != 1:
         raise ValueError("a table is made of one dataset and one budget")
     absences = absences or Absences()
+    show = show if layout.paper else "std"
+    rows = _with_numbers(layout, rows)
     found = {(row["method"], row["category"]): row for row in rows_of(rows)}
     headings = _headings(rows, [method for method, _ in absences.failed])
     kinds = {**(absences.kinds or {}), **dict(zip(rows["category"], rows["kind"], strict=True))}
@@ -156,20 +196,49 @@ def paper_table(
                 layout,
                 found.get((heading.method, category)),
                 _absence(heading, category, kinds[category], rows, absences),
+                found.get((heading.reference_for, category)),
             )
             for heading in headings
         ]
         lines.append(Line(kinds[category], category, _mark_best(headings, entries)))
-    means = tuple(_mean([line.entries[column] for line in lines]) for column in range(len(headings)))
+    means = _means(lines, layout)
+    kinds_here = {line.kind for line in lines}
+    parts = (
+        ()
+        if layout.paper or kinds_here != {"texture", "object"}
+        else tuple(
+            (f"{kind}s", _means([line for line in lines if line.kind == kind], layout))
+            for kind in ("texture", "object")
+        )
+    )
     compared = any(v is not None and v.paper is not None for line in lines for e in line.entries for v in e.values)
     dataset, budget = str(rows.iloc[0]["dataset"]), str(rows.iloc[0]["budget"])
     caption = _caption(layout, rows, compared, show)
-    return PaperTable(layout, dataset, budget, caption, headings, tuple(lines), means, compared, show)
+    return PaperTable(layout, dataset, budget, caption, headings, tuple(lines), means, compared, show, parts)
 
 
 def has_values(layout: Layout, rows: pd.DataFrame) -> bool:
     """Whether a table of these rows would hold any number."""
-    return bool(rows[[COMPARED[measure] for measure in layout.measures]].notna().any(axis=None))
+    return bool(rows[_columns(layout)].notna().any(axis=None))
+
+
+def trimmed(layout: Layout, rows: pd.DataFrame) -> Layout:
+    """A table of metrics of one's choice, without those that no row has; the paper's tables as they are."""
+    if layout.paper:
+        return layout
+    kept = [(s, m) for s, m in zip(layout.sides, layout.measures, strict=True) if rows[m].notna().any()]
+    return replace(layout, sides=tuple(side for side, _ in kept), measures=tuple(measure for _, measure in kept))
+
+
+def _columns(layout: Layout) -> list[str]:
+    return [COMPARED.get(measure, measure) for measure in layout.measures]
+
+
+def _with_numbers(layout: Layout, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows without those of published methods that have none of the table's numbers anywhere."""
+    published = rows[rows["source"] != ""]
+    numbers = published[_columns(layout)].notna().any(axis=1).groupby(published["method"]).any()
+    return rows[(rows["source"] == "") | rows["method"].isin(numbers.index[numbers.astype(bool)])]
 
 
 def tidy(table: PaperTable) -> pd.DataFrame:
@@ -217,30 +286,34 @@ def _headings(rows: pd.DataFrame, failed: list[str]) -> tuple[Heading, ...]:
     random = set(rows.loc[rows["weights"] == "random", "method"])
     headings = [Heading(method, method in random, "") for method in ours]
     published = sorted(sources.items())
-    return (*headings, *(Heading(name, False, "; ".join(dict.fromkeys(where))) for name, where in published))
+    of = dict(zip(rows["method"], rows["reference_for"], strict=True))
+    return (*headings, *(Heading(name, False, "; ".join(dict.fromkeys(w)), of[name] or "") for name, w in published))
 
 
-def _entry(layout: Layout, row: Mapping[str, Any] | None, absence: Status) -> Entry:
+def _entry(layout: Layout, row: Mapping[str, Any] | None, absence: Status, ours: Mapping[str, Any] | None) -> Entry:
     if row is None:
-        return Entry(absence)
-    upper, lower = (_value(row, measure) for measure in layout.measures)
-    return Entry("done", (upper, lower))
+        return Entry(absence, (None,) * len(layout.measures))
+    return Entry("done", tuple(_value(row, measure, layout, ours) for measure in layout.measures))
 
 
-def _value(row: Mapping[str, Any], measure: str) -> Value | None:
-    ours = row[COMPARED[measure]]
+def _value(row: Mapping[str, Any], measure: str, layout: Layout, same_method: Mapping[str, Any] | None) -> Value | None:
+    column = COMPARED.get(measure, measure)
+    ours = row[column]
     if pd.isna(ours):
         return None
-    std = row[f"{measure}_std"]
+    std = row[spread_of(column)]
+    run = None if same_method is None else _or_none(same_method[column])
     counts, total = row.get(f"{measure}_counts"), row.get(f"{measure}_total")
     return Value(
         float(ours),
-        _or_none(row[f"paper_{measure}"]),
+        _or_none(row.get(f"paper_{measure}")) if layout.paper else None,
         _or_none(row.get(f"{measure}_low")),
         _or_none(row.get(f"{measure}_high")),
         _or_none(std),
         counts if isinstance(counts, str) else "",
         None if total is None or pd.isna(total) else int(total),
+        layout.digits,
+        None if run is None else run - float(ours),
     )
 
 
@@ -267,28 +340,33 @@ def _absence(heading: Heading, category: str, kind: str, rows: pd.DataFrame, abs
 
 
 def _mark_best(headings: Sequence[Heading], entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The paper's rule for bold: the highest mean of the two numbers. Random weights and published numbers do not compete."""
+    """The paper's rule for bold: the highest mean of a cell's numbers. Random weights and published numbers do not compete."""
     means = [
-        None if heading.random_weights or heading.source else _mean_of_two(entry)
+        None if heading.random_weights or heading.source else _mean_of(entry)
         for heading, entry in zip(headings, entries, strict=True)
     ]
     competing = [mean for mean in means if mean is not None]
     best = max(competing) if len(competing) > 1 else None
     return tuple(
-        Entry(entry.status, entry.values, best is not None and mean is not None and mean > best - 1e-9)
+        replace(entry, best=best is not None and mean is not None and mean > best - 1e-9)
         for entry, mean in zip(entries, means, strict=True)
     )
 
 
-def _mean_of_two(entry: Entry) -> float | None:
-    upper, lower = entry.values
-    return None if upper is None or lower is None else (upper.ours + lower.ours) / 2
+def _mean_of(entry: Entry) -> float | None:
+    numbers = [value.ours for value in entry.values if value is not None]
+    return sum(numbers) / len(numbers) if len(numbers) == len(entry.values) else None
 
 
-def _mean(entries: Sequence[Entry]) -> Mean:
+def _means(lines: Sequence[Line], layout: Layout) -> tuple[Mean, ...]:
+    """Of each column."""
+    return tuple(_mean(entries, layout) for entries in zip(*(line.entries for line in lines), strict=True))
+
+
+def _mean(entries: Sequence[Entry], layout: Layout) -> Mean:
     done = [entry for entry in entries if any(entry.values)]
-    upper, lower = (_mean_value([entry.values[side] for entry in done]) for side in (0, 1))
-    return Mean(len(done), (upper, lower))
+    sides = range(len(layout.measures))
+    return Mean(len(done), tuple(_mean_value([entry.values[side] for entry in done]) for side in sides))
 
 
 def _mean_value(values: Sequence[Value | None]) -> Value | None:
@@ -298,7 +376,9 @@ def _mean_value(values: Sequence[Value | None]) -> Value | None:
     papers = [value.paper for value in present if value.paper is not None]
     mean = sum(value.ours for value in present) / len(present)
     published = sum(papers) / len(papers) if len(papers) == len(present) else None
-    return Value(mean, published, None, None, None, "", None)
+    ahead = [value.ahead for value in present if value.ahead is not None]
+    ours_ahead = sum(ahead) / len(ahead) if len(ahead) == len(present) else None
+    return Value(mean, published, None, None, None, "", None, present[0].digits, ours_ahead)
 
 
 def _caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> str:
@@ -309,7 +389,11 @@ def _caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> 
     parts += _shown(layout, ours, show)
     if compared:
         parts.append("beside ours the paper's value and the difference, ours minus the paper's")
-    parts.append("bold: highest mean of the two rows, the paper's rule")
+    parts.append(
+        "bold: highest mean of the two rows, the paper's rule" if layout.paper else "bold: highest mean of the rows"
+    )
+    if rows["reference_for"].astype(bool).any() and not layout.paper:
+        parts.append("in brackets behind a published number ours minus it")
     parts += _reservations(layout, rows, ours)
     return "; ".join(parts) + "."
 
@@ -334,7 +418,8 @@ def _settings(ours: pd.DataFrame) -> str:
 def _shown(layout: Layout, ours: pd.DataFrame, show: Show) -> list[str]:
     """What stands beside our value."""
     if show == "std":
-        return ["after ± the standard deviation over the seeds"]
+        several = ours["seeds"].str.contains(" ").any()
+        return ["after ± the standard deviation over the seeds"] if several else []
     if layout is not TABLE2 or show == "none":
         return []
     if show == "counts":

@@ -22,6 +22,7 @@ from benchmarks.common.files import plain_name, write_text
 from benchmarks.common.project import revision
 from benchmarks.config import applies, composed, instantiated, refuse_foreign_targets, settle_flags, targets
 from benchmarks.data.fingerprint import content_of
+from benchmarks.inspect.specification import INSPECTOR
 from benchmarks.run.benchmark import Benchmark
 from benchmarks.run.isolation import isolated
 from benchmarks.run.precision import settle_precision
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 
 RECORDED = ("method", "category", "input", "protocol", "budget", "trainer", "seed")
 """The parts of the configuration that say how a number was made; which of them decide it, `Identity` knows."""
-KEPT_ON_REQUEST = {"save_maps": "maps", "save_checkpoint": "method.ckpt"}
+KEPT_ON_REQUEST = {"save_maps": "maps", "save_checkpoint": "method.ckpt", "save_inspector": INSPECTOR}
 """What a run keeps if it is told to, by its setting."""
 
 

@@ -57,6 +57,8 @@ class Request:
     """None: from the validation maps, by the protocol."""
     overrides: tuple[str, ...]
     """Of `protocol` and `category`, as `defectbench run` takes them."""
+    maps_from: str = ""
+    """What the record names as the maps' source; empty: their folder."""
 
 
 def find_maps(folder: Path, method: str | None) -> list[MapFolder]:
@@ -107,7 +109,7 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
             write_text(folder / "config.yaml", OmegaConf.to_yaml(_deciding(config)))
             scores = _scores(config, category, validation, test)
             facts: dict[str, str | int | float] = {
-                "maps_from": str(maps.path),
+                "maps_from": request.maps_from or str(maps.path),
                 "maps_hash": _hash([*validation, *test]),
                 "threshold_from": "validation" if rule.images_needed else "given",
             }

@@ -13,7 +13,7 @@ from benchmarks.config import instantiated
 from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile
-from benchmarks.data.layouts import read_category
+from benchmarks.data.layouts import read_category, with_bad_parts
 from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
@@ -52,10 +52,13 @@ class Defects:
     )
 
     def read(self, config: DictConfig, make: bool = True) -> Category:
-        return read_category(_data_root(config, make), config.category.name, layout_of(config))
+        category = read_category(_data_root(config, make), config.category.name, layout_of(config))
+        bad = _bad_parts(config)
+        return category if bad is None else with_bad_parts(category, bad)
 
     def files(self, config: DictConfig, category: Category) -> list[Path]:
-        return [category.root]
+        bad = _bad_parts(config)
+        return [category.root] if bad is None else [category.root, bad]
 
     def survey(self, config: DictConfig, category: Category) -> list[str]:
         found = survey(category, config.protocol.validation_share, config.input.bits)
@@ -89,6 +92,11 @@ def _split_table(category: Category) -> pd.DataFrame:
     parts = (("train", category.train), ("test", category.test))
     rows = [(image.name, part, image.defect_type) for part, images in parts for image in images]
     return pd.DataFrame(rows, columns=["path", "split", "defect_type"])
+
+
+def _bad_parts(config: DictConfig) -> Path | None:
+    """A folder of bad parts that lies elsewhere: `data.bad`."""
+    return Path(config.data.bad) if config.data.get("bad") else None
 
 
 def layout_of(config: DictConfig) -> Layout:

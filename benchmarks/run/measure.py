@@ -26,6 +26,8 @@ from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.split import Fold
+from benchmarks.inspect.saving import save_inspector
+from benchmarks.inspect.specification import INSPECTOR
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.cross import cross_promise
 from benchmarks.protocol.decision import classified_correctly
@@ -103,6 +105,8 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
     if "warning" in facts:
         log.warning("%s", facts["warning"])
     result = result_of(scores, folder, facts, trainer.strategy.root_device.type)
+    if config.save_inspector:
+        _save_inspector(config, category, folder, fits, methods, scores, result)
     return replace(result, **costs)
 
 
@@ -140,6 +144,22 @@ def _predict(
     made = maps.start(images, take, keeper.file.maps(fingerprint(images, memo_of(data.cache_dir, images))))
     if made < len(images):
         trainer.predict(method, data.loader(images, made), return_predictions=False)
+
+
+def _save_inspector(
+    config: DictConfig,
+    category: Category,
+    folder: Path,
+    fits: Sequence["Fit"],
+    methods: Sequence[Method],
+    scores: Scores,
+    result: Result,
+) -> None:
+    held_out = [file for fit in fits for file in fit.data.validation_files]
+    decoding = fits[0].data.decoding
+    save_inspector(
+        folder / INSPECTOR, config, category, decoding, methods, held_out, scores.folds, scores.table(), result
+    )
 
 
 class Fit(NamedTuple):
@@ -266,7 +286,8 @@ def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectDa
         Training(**config.method.train),
         Augmentation(**config.category.augmentation),
         validation_share=config.protocol.validation_share,
-        predict_batch_size=config.method.predict_batch_size,
+        # an inspector sees one image at a time, and the last bits of a map depend on the batch's size
+        predict_batch_size=1 if config.save_inspector else config.method.predict_batch_size,
         seed=config.seed,
         cache_dir=Path(config.data.cache_dir) if config.data.cache_dir else None,
         fold=fold,

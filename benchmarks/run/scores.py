@@ -139,6 +139,11 @@ class Scores:
         """Number of held-out good images."""
         return len(self._fold)
 
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The fold of each held-out image."""
+        return tuple(self._fold)
+
     def table(self) -> pd.DataFrame:
         """One row per image: path, split, defect_type, defective, a score for each area, the map's maximum, any own score."""
         return pd.DataFrame(self._rows)

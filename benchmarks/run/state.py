@@ -6,6 +6,7 @@ random streams, loss log) and, where scoring is slow, the maps made so far. Each
 
 import io
 import logging
+import math
 import random
 import shutil
 import signal
@@ -29,6 +30,7 @@ from benchmarks.data.order import OrderedData
 from benchmarks.run.kept_maps import KeptMaps
 from benchmarks.store.identity import Identity
 from benchmarks.store.progress import PROGRESS, Progress
+from methods.contract import FittedMethod
 
 log = logging.getLogger(__name__)
 
@@ -139,14 +141,20 @@ class StateFile(TorchCheckpointIO):
             self._written = time.monotonic()
 
     def maps(self, images: str) -> KeptMaps:
-        """The maps made so far of a set of images, by its fingerprint; the method's state is written before any."""
-        return KeptMaps(self.state.folder / f"maps-{images[:16]}", 60 * self.state.minutes, self.write_waiting)
+        """The maps made so far of a set of images, by its fingerprint; the method's state is written before any.
+
+        Of a method whose state is not kept, no map is.
+        """
+        resumable = self.waiting is not None or self.path.exists()
+        slow_seconds = 60 * self.state.minutes if resumable else math.inf
+        return KeptMaps(self.state.folder / f"maps-{images[:16]}", slow_seconds, self.write_waiting)
 
 
 class KeepState(pl.Callback):
     """Hands Lightning's checkpoint to a `StateFile` after each epoch, with what Lightning leaves out: random streams and loss log.
 
-    An epoch has ended for good only when the next one starts: its mean loss is logged after all other hooks.
+    An epoch has ended for good only when the next one starts: its mean loss is logged after all other hooks. Methods that are
+    fitted in closed form start anew: they take minutes, and what they gather before `fit` and report after it is in no checkpoint.
     """
 
     def __init__(self, file: StateFile, data: OrderedData) -> None:
@@ -174,7 +182,8 @@ class KeepState(pl.Callback):
     def _keep(self, trainer: pl.Trainer) -> None:
         now = time.perf_counter()
         self.fit_seconds, self._now = self.fit_seconds + now - self._now, now
-        trainer.save_checkpoint(self.file.path)
+        if not isinstance(trainer.lightning_module, FittedMethod):
+            trainer.save_checkpoint(self.file.path)
 
     def leave_out(self, seconds: float) -> None:
         """Time that was no part of the training."""

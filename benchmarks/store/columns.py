@@ -1,9 +1,11 @@
-"""The schema of `leaderboard.csv`: the one place that says which columns it has, what they mean and what they may hold.
+"""`COLUMNS`: the one registry of metrics and of the columns of `leaderboard.csv`.
 
-`python -m benchmarks.store.columns` prints `results/LEADERBOARD.md`.
+A metric is one entry: its name, its meaning and range, where it lies in a run's record, how the seeds are summed up, its heading,
+unit and whether higher is better. Leaderboard, tables, page and `results/LEADERBOARD.md` follow from it; the last is printed by
+`python -m benchmarks.store.columns`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ from benchmarks.common.errors import UserError
 
 ROUNDING = 1e-9  # a mean of ones may come out as 1.0000000000000002
 Kind = Literal["text", "integer", "number", "boolean", "list"]
+Summary = Literal["", "mean", "std", "each", "largest", "first"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,15 @@ class Column:
     low: float | None = None
     high: float | None = None
     required: bool = False
+    field: str = ""
+    """Where each seed's number lies in its `Result`, such as `pixel.aupro`; empty where the column follows from others."""
+    summary: Summary = ""
+    """How the seeds' numbers become one: `each` is a list; `std` is empty for a single seed, which has no spread."""
+    title: str = ""
+    """Heading in tables and on the page; empty for what they do not show."""
+    unit: str = ""
+    form: str = ".3f"
+    higher_is_better: bool | None = None
 
     @property
     def values(self) -> str:
@@ -61,61 +73,107 @@ def _share(meaning: str, required: bool = False) -> Column:
     return Column("number", meaning, 0, 1, required)
 
 
-def _amount(meaning: str) -> Column:
-    return Column("number", meaning, 0)
-
-
 def _name(meaning: str) -> Column:
     return Column("text", meaning, required=True)
 
 
+def _metric(name: str, field: str, title: str, meaning: str, **more: Any) -> dict[str, Column]:
+    """A metric, mean over the seeds, and its standard deviation."""
+    low, high = more.pop("low", 0), more.pop("high", 1)
+    mean = Column(
+        "number", f"{meaning}, mean over the seeds", low, high, field=field, summary="mean", title=title, **more
+    )
+    spread = Column("number", f"standard deviation of {name} over the seeds (population); empty for one", 0, high)
+    return {name: mean, spread_of(name): replace(spread, field=field, summary="std")}
+
+
+def spread_of(metric: str) -> str:
+    """The column that holds the standard deviation of a metric over the seeds."""
+    return f"{metric.removesuffix('_accuracy')}_std"
+
+
+def _side(name: str, field: str, images: str) -> dict[str, Column]:
+    """One row of Table 2."""
+    return {
+        **_metric(
+            f"{name}_accuracy",
+            f"{field}.ratio",
+            field,
+            f"share of {images} classified correctly",
+            higher_is_better=True,
+        ),
+        f"{name}_counts": Column(
+            "list", f"{images} classified correctly, for each seed", 0, field=f"{field}.correct", summary="each"
+        ),
+        f"{name}_total": Column("integer", images, 0, field=f"{field}.total", summary="first"),
+        f"{name}_low": _share(f"lower end of the 95 % interval of {name}_accuracy, see `interval`"),
+        f"{name}_high": _share("upper end"),
+    }
+
+
+def _cost(name: str, title: str, unit: str, form: str, summary: Summary, meaning: str) -> dict[str, Column]:
+    what = {"mean": "mean over the seeds", "largest": "the largest of the seeds"}[summary]
+    return {
+        name: Column(
+            "number",
+            f"{meaning}, {what}; empty for maps from elsewhere",
+            0,
+            field=name,
+            summary=summary,
+            title=title,
+            unit=unit,
+            form=form,
+            higher_is_better=False,
+        )
+    }
+
+
+BETTER: dict[str, Any] = {"higher_is_better": True}
 COLUMNS = {
     "dataset": _name("name of the dataset; only mvtec_ad is compared with the paper"),
     "budget": _name("name of the budget; `published` in rows of numbers from elsewhere"),
     "method": _name("name of the method"),
     "category": _name("name of the category"),
     "kind": _name("texture or object"),
-    "source": Column("text", "where a number from elsewhere was published (`report --add`); empty for our own runs"),
+    "source": Column(
+        "text", "where a number from elsewhere was published (`report --add`, `report --references`); empty for our own runs"
+    ),
+    "reference_for": Column("text", "the method whose published number the row is; else empty"),
     "seeds": Column("list", "the seeds that the row is made of", 0),
     "failed_seeds": Column("list", "seeds of the same cell whose run failed, and which the row lacks", 0),
-    "normal_accuracy": _share("share of good test images classified correctly, mean over the seeds"),
-    "normal_std": _share("its standard deviation over the seeds (population)"),
-    "normal_counts": Column("list", "good test images classified correctly, for each seed", 0),
-    "normal_total": Column("integer", "good test images", 0),
-    "normal_low": _share("lower end of the 95 % interval of normal_accuracy, see `interval`"),
-    "normal_high": _share("upper end"),
-    "anomalous_accuracy": _share("share of defective test images classified correctly, mean over the seeds"),
-    "anomalous_std": _share("as for normal"),
-    "anomalous_counts": Column("list", "as for normal", 0),
-    "anomalous_total": Column("integer", "defective test images", 0),
-    "anomalous_low": _share("as for normal"),
-    "anomalous_high": _share("as for normal"),
+    **_side("normal", "good", "good test images"),
+    **_side("anomalous", "defective", "defective test images"),
     "interval": Column(
         "text",
         "kind of the intervals: `wilson` of the mean count over the seeds, rounded, or `bootstrap` over images, all seeds "
         "together (Wilson's where all images are decided alike). Seeds share the test images, so they are never pooled",
     ),
-    "balanced_accuracy": _share("mean of normal_accuracy and anomalous_accuracy"),
-    "image_auroc": _share("area under the ROC curve of score_A, mean over the seeds"),
-    "image_auroc_std": _share("its standard deviation over the seeds (population)"),
-    "image_aurocs": Column("list", "the same for each seed", 0, 1),
-    "image_average_precision": _share("of score_A, mean over the seeds"),
-    "image_f1_max": _share(
-        "highest F1 of score_A over all thresholds, mean over the seeds; an upper bound, chosen on test images"
+    "balanced_accuracy": Column(
+        "number", "mean of normal_accuracy and anomalous_accuracy", 0, 1, title="balanced", higher_is_better=True
     ),
-    "image_auroc_of_maximum": _share("image AUROC of the maps' maxima, mean over the seeds"),
-    "image_own": _share("image AUROC of the method's own image score, mean over the seeds; empty if it has none"),
-    "false_alarms_per_good_image": _amount("regions above the threshold per good test image, mean over the seeds"),
-    "region_overlap": _share(
-        "mean covered share of each defect region at the threshold (Table 3), mean over the seeds; empty without masks"
+    **_metric("image_auroc", "image.auroc", "image AUROC", "area under the ROC curve of score_A", **BETTER),
+    "image_aurocs": Column("list", "image_auroc of each seed", 0, 1, field="image.auroc", summary="each"),
+    **_metric("image_average_precision", "image.average_precision", "image AP", "average precision of score_A", **BETTER),
+    **_metric("image_f1_max", "image.f1_max", "image F1 max", "highest F1 of score_A over all thresholds", **BETTER),
+    **_metric("image_auroc_of_maximum", "image_of_maximum.auroc", "AUROC of maximum", "AUROC of the maps' maxima", **BETTER),
+    **_metric("image_own", "own.image.auroc", "own AUROC", "AUROC of the method's own image score, where it has one", **BETTER),
+    **_metric(
+        "false_alarms_per_good_image",
+        "false_alarms_per_good_image",
+        "false regions",
+        "regions above the threshold per good test image",
+        high=None,
+        form=".2f",
+        higher_is_better=False,
     ),
-    "region_overlap_std": _share("its standard deviation over the seeds (population)"),
-    "pixel_auroc": _share("over all pixels of the category (Table 3), mean over the seeds; empty without masks"),
-    "pixel_auroc_std": _share("its standard deviation over the seeds (population)"),
-    "pixel_average_precision": _share("as for pixel_auroc"),
-    "iou": _share("of found and true defect pixels at the threshold, mean over the seeds"),
-    "aupro": _share("area under the per-region-overlap curve up to aupro_limit, mean over the seeds"),
-    "aupro_limit": _share("the false-positive rate up to which aupro is integrated"),
+    **_metric("region_overlap", "pixel.region_overlap", "overlap", "covered share of each defect region (Table 3)", **BETTER),
+    **_metric("pixel_auroc", "pixel.auroc", "pixel AUROC", "over all pixels of the category (Table 3); needs masks", **BETTER),
+    **_metric("pixel_average_precision", "pixel.average_precision", "pixel AP", "as for pixel_auroc", **BETTER),
+    **_metric("iou", "pixel.iou", "IoU", "of found and true defect pixels at the threshold", **BETTER),
+    **_metric("aupro", "pixel.aupro", "AU-PRO", "area under the per-region-overlap curve up to aupro_limit", **BETTER),
+    "aupro_limit": Column(
+        "number", "the false-positive rate up to which aupro is integrated", 0, 1, field="pixel.aupro_limit", summary="first"
+    ),
     "paper_normal": _share("the paper's value (Table 2)"),
     "paper_anomalous": _share("the paper's value (Table 2)"),
     "paper_region_overlap": _share("the paper's value (Table 3)"),
@@ -126,23 +184,26 @@ COLUMNS = {
     "difference_pixel_auroc": Column("number", "pixel_auroc - paper_pixel_auroc", -1, 1),
     "paper_normal_inside": Column("boolean", "whether the paper's value, printed with two digits, lies in the interval"),
     "paper_anomalous_inside": Column("boolean", "as for normal"),
-    "thresholds": Column("list", "threshold of score_A, for each seed"),
+    "thresholds": Column("list", "threshold of score_A, for each seed", field="threshold", summary="each"),
     "minimum_area": _share("minimum defect area, share of the image; empty for samples without maps"),
     "decided_by": Column("text", "the score that classified the images: `map_area`, score_A; `own`, the method's own image score"),
     "validation_images": Column("integer", "held-out good images that the threshold comes from", 0),
     "masks": Column("boolean", "whether all defective images have masks; without them there are no pixel metrics"),
     "training_samples": Column("integer", "samples drawn in training, epochs x samples of each; empty if nothing is trained", 0),
-    "fit_seconds": _amount("time to fit, mean over the seeds; this and the next three are empty for maps from elsewhere"),
-    "ms_per_image": _amount("time for one anomaly map, mean over the seeds"),
-    "peak_memory_mib": _amount("largest resident memory of the seeds"),
-    "peak_gpu_memory_mib": _amount("largest GPU memory of the seeds; empty without a GPU"),
-    "device": Column("text", "on what it ran"),
+    **_cost("fit_seconds", "fit, s", "s", ".1f", "mean", "time to fit"),
+    **_cost("ms_per_image", "ms/image", "ms", ".1f", "mean", "time for one anomaly map"),
+    **_cost("peak_memory_mib", "memory, MiB", "MiB", ".0f", "largest", "resident memory of the run"),
+    **_cost("peak_gpu_memory_mib", "GPU memory, MiB", "MiB", ".0f", "largest", "GPU memory; empty without a GPU"),
+    "device": Column("text", "on what it ran", title="device", form=""),
     "weights": Column("text", "pretrained weights, such as imagenet; the numbers of `random` mean nothing"),
     "facts": Column("text", "what the method reports of itself"),
     "revision": Column("text", "git revisions of the code"),
     "versions": Column("text", "versions of the packages that compute"),
 }  # fmt: skip
 """Names in their order. Rows are sorted by the first four."""
+
+METRICS = {name: column for name, column in COLUMNS.items() if column.summary == "mean" and column.high == 1}
+"""What tables of one's choice may show (`report --metrics`), and reference files may hold."""
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -177,11 +238,19 @@ def schema_page() -> str:
         "name their source. UTF-8, comma-separated, six significant digits, empty where a run has no such number. Checked against",
         "this table whenever it is written. Made from `benchmarks/store/columns.py` by `python -m benchmarks.store.columns`.",
         "",
-        "| column | values | meaning |",
-        "|---|---|---|",
-        *(f"| `{name}` | {column.values} | {column.meaning} |" for name, column in COLUMNS.items()),
+        "The seeds' numbers lie in `result` of their `run.json`, where the table says.",
+        "",
+        "| column | values | meaning | in the record | better |",
+        "|---|---|---|---|---|",
+        *(_schema_line(name, column) for name, column in COLUMNS.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _schema_line(name: str, column: Column) -> str:
+    better = {True: "higher", False: "lower", None: ""}[column.higher_is_better]
+    unit = f", {column.unit}" if column.unit else ""
+    return f"| `{name}` | {column.values}{unit} | {column.meaning} | {f'`{column.field}`' if column.field else ''} | {better} |"
 
 
 if __name__ == "__main__":

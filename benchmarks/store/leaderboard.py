@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common.errors import UserError
-from benchmarks.protocol.decision import Share
 from benchmarks.protocol.intervals import image_bootstrap, wilson
 from benchmarks.store import paper
 from benchmarks.store.columns import COLUMNS
@@ -27,6 +26,9 @@ COMPARED = {
     "pixel_auroc": "pixel_auroc",
 }
 """Short names of what Tables 2 and 3 print, and its columns."""
+
+SIDES = {"normal": "good", "anomalous": "defective"}
+"""The leaderboard's words for the two sides of Table 2, and the record's."""
 
 
 def leaderboard(records: Iterable[Record], read_decisions: ReadDecisions | None = None) -> pd.DataFrame:
@@ -66,19 +68,17 @@ def _row(cell: Sequence[Record], read_decisions: ReadDecisions | None) -> dict[s
         "category": first.category,
         "kind": first.kind,
         "source": "",
+        "reference_for": "",
         "seeds": _listed(record.seed for record in records),
         "failed_seeds": _listed(record.seed for record in cell if record.result is None),
-        **_accuracy("normal", [result.good for result in results]),
-        **_accuracy("anomalous", [result.defective for result in results]),
+        **_summed_up(results),
+        **_intervals(results),
         "interval": "wilson",
-        **_metrics(results),
-        "thresholds": _listed(result.threshold for result in results),
         "minimum_area": results[0].minimum_area,
         "decided_by": results[0].decided_by,
         "validation_images": results[0].validation_images,
         "masks": results[0].has_masks,
         "training_samples": _training_samples(first),
-        **_costs(results),
         "device": _distinct(record.device for record in records),
         "weights": str(results[0].facts.get("weights", "")),
         "facts": _distinct(_pairs(result.facts) for result in results),
@@ -92,22 +92,42 @@ def _row(cell: Sequence[Record], read_decisions: ReadDecisions | None) -> dict[s
     return row | _against_the_paper(row)
 
 
-def _accuracy(side: str, shares: Sequence[Share | None]) -> dict[str, Any]:
-    """Mean, spread, counts and interval of one row of Table 2; nothing if there are no such test images."""
-    present = [share for share in shares if share is not None]
-    if not present:
-        return {}
-    total = present[0].total
-    mean_count = fmean(share.correct for share in present)
-    low, high = wilson(round(mean_count), total)
-    return {
-        f"{side}_accuracy": mean_count / total,
-        f"{side}_std": pstdev(share.ratio for share in present),
-        f"{side}_counts": _listed(share.correct for share in present),
-        f"{side}_total": total,
-        f"{side}_low": low,
-        f"{side}_high": high,
-    }
+def _summed_up(results: Sequence[Result]) -> dict[str, Any]:
+    """The columns that are the seeds' numbers summed up; what no seed has is left out.
+
+    No number where one of the seeds has none: it was recorded before the metric existed.
+    """
+    found = {}
+    for name, column in COLUMNS.items():
+        if column.summary and (
+            values := [value for result in results if (value := _number(result, column.field)) is not None]
+        ):
+            known = not any(isinstance(value, float) and isnan(value) for value in values)
+            found[name] = SUMMARIES[column.summary](values) if known else nan
+    return found
+
+
+def _number(result: Result, field: str) -> Any:
+    """What lies at `pixel.aupro` in a result; None where a part of the way is not there."""
+    found: Any = result
+    for name in field.split("."):
+        found = None if found is None else getattr(found, name)
+    return found
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    return pstdev(values) if len(values) > 1 else None
+
+
+def _intervals(results: Sequence[Result]) -> dict[str, float]:
+    """Wilson's, of the mean count over the seeds."""
+    found = {}
+    for side, field in SIDES.items():
+        shares = [share for result in results if (share := getattr(result, field)) is not None]
+        if shares:
+            count = round(fmean(share.correct for share in shares))
+            found[f"{side}_low"], found[f"{side}_high"] = wilson(count, shares[0].total)
+    return found
 
 
 def _bootstrapped(seeds: Sequence[Decisions]) -> dict[str, Any]:
@@ -119,62 +139,6 @@ def _bootstrapped(seeds: Sequence[Decisions]) -> dict[str, Any]:
         if chosen_N.any():
             intervals[f"{side}_low"], intervals[f"{side}_high"] = image_bootstrap(right_SN[:, chosen_N])
     return intervals
-
-
-def _metrics(results: Sequence[Result]) -> dict[str, Any]:
-    """Means over the seeds of what has no threshold or needs masks; what a run does not have is left out.
-
-    NaN where one of the seeds has no such number: it was recorded before the metric existed.
-    """
-    found: dict[str, Any] = {}
-    images = [result.image for result in results if result.image is not None]
-    if images:
-        found["image_auroc"] = fmean(image.auroc for image in images)
-        found["image_auroc_std"] = _spread(image.auroc for image in images)
-        found["image_aurocs"] = _listed(image.auroc for image in images)
-        found["image_average_precision"] = fmean(image.average_precision for image in images)
-        found["image_f1_max"] = fmean(image.f1_max for image in images)
-    maxima = [result.image_of_maximum.auroc for result in results if result.image_of_maximum is not None]
-    if maxima:
-        found["image_auroc_of_maximum"] = fmean(maxima)
-    own = [result.own.image.auroc for result in results if result.own is not None and result.own.image is not None]
-    if own:
-        found["image_own"] = fmean(own)
-    alarms = [r.false_alarms_per_good_image for r in results if r.false_alarms_per_good_image is not None]
-    if alarms:
-        found["false_alarms_per_good_image"] = fmean(alarms)
-    pixels = [result.pixel for result in results if result.pixel is not None]
-    if pixels:
-        found["pixel_auroc"] = fmean(pixel.auroc for pixel in pixels)
-        found["pixel_auroc_std"] = _spread(pixel.auroc for pixel in pixels)
-        found["pixel_average_precision"] = fmean(pixel.average_precision for pixel in pixels)
-        found["region_overlap"] = fmean(pixel.region_overlap for pixel in pixels)
-        found["region_overlap_std"] = _spread(pixel.region_overlap for pixel in pixels)
-        found["iou"] = fmean(pixel.iou for pixel in pixels)
-        found["aupro"] = fmean(pixel.aupro for pixel in pixels)
-        found["aupro_limit"] = pixels[0].aupro_limit
-    return found
-
-
-def _spread(values: Iterable[float]) -> float:
-    known = list(values)
-    return pstdev(known) if all(map(isfinite, known)) else nan
-
-
-def _costs(results: Sequence[Result]) -> dict[str, float]:
-    """What fitting and maps cost; nothing for maps that another program made."""
-    summaries: dict[str, Callable[[list[float]], float]] = {
-        "fit_seconds": fmean,
-        "ms_per_image": fmean,
-        "peak_memory_mib": max,
-        "peak_gpu_memory_mib": max,
-    }
-    found = {}
-    for name, summary in summaries.items():
-        known = [value for value in (getattr(result, name) for result in results) if value is not None]
-        if known:
-            found[name] = summary(known)
-    return found
 
 
 def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:
@@ -192,8 +156,7 @@ def _against_the_paper(row: dict[str, Any]) -> dict[str, Any]:
         if ours in row:
             against[f"difference_{name}"] = row[ours] - value
         if f"{name}_low" in row:
-            # the paper prints two digits
-            against[f"paper_{name}_inside"] = row[f"{name}_low"] - 0.005 <= value <= row[f"{name}_high"] + 0.005
+            against[f"paper_{name}_inside"] = paper.lies_within(value, row[f"{name}_low"], row[f"{name}_high"])
     return against
 
 
@@ -262,6 +225,15 @@ def _listed(values: Iterable[float]) -> str:
     """Nothing if one of them is no number."""
     known = list(values)
     return " ".join(f"{value:.6g}" for value in known) if all(map(isfinite, known)) else ""
+
+
+SUMMARIES: dict[str, Callable[[Any], Any]] = {
+    "mean": fmean,
+    "std": _spread,
+    "each": _listed,
+    "largest": max,
+    "first": lambda values: values[0],
+}
 
 
 def _pairs(facts: Mapping[str, Any]) -> str:

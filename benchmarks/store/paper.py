@@ -48,6 +48,11 @@ def values() -> dict[tuple[str, str], dict[str, float]]:
     return {(row.pop("method"), row.pop("category")): row for row in found}
 
 
+def lies_within(value: float, low: float, high: float) -> bool:
+    """Whether a value of the paper, which prints two digits, lies in an interval."""
+    return low - 0.005 <= value <= high + 0.005
+
+
 @cache
 def image_counts() -> dict[str, tuple[int, int]]:
     """Good and defective test images of each category, by Table 1."""

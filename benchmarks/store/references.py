@@ -1,28 +1,29 @@
 """Numbers that others published, from a CSV file, as reference rows of the leaderboard."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.common.errors import UserError, nearest
+from benchmarks.common.project import project_file
+from benchmarks.config import options
 from benchmarks.store import paper
-from benchmarks.store.columns import COLUMNS
+from benchmarks.store.columns import COLUMNS, METRICS
 
 BUDGET = "published"
-REQUIRED = ("method", "category", "normal_accuracy", "anomalous_accuracy", "source")
-METRICS = ("image_auroc", "region_overlap", "pixel_auroc", "aupro")
-OPTIONAL = ("dataset", *METRICS)
+REQUIRED = ("method", "category", "source")
+OPTIONAL = ("dataset", "reference_for", *METRICS)
 
 
 def read_published(path: Path, runs: pd.DataFrame) -> pd.DataFrame:
     """Rows of a CSV file as rows of a leaderboard, with budget `published` and their `source`.
 
     Args:
-        path: columns method, category, normal_accuracy, anomalous_accuracy, source; optional: dataset (else mvtec_ad),
-            image_auroc, region_overlap, pixel_auroc, aupro. A number may be empty where the source has none.
+        path: columns method, category, source; optional: dataset (else mvtec_ad), reference_for (our method that it is a number
+            of) and any of `METRICS`, such as image_auroc. A number may be empty where the source has none.
         runs: the leaderboard of our own runs, whose methods and categories are known.
 
     Raises:
@@ -32,6 +33,19 @@ def read_published(path: Path, runs: pd.DataFrame) -> pd.DataFrame:
     if not rows:
         raise UserError(f"{path} holds no rows below its header.")
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def shipped(dataset: str, methods: Collection[str], runs: pd.DataFrame) -> pd.DataFrame:
+    """The project's reference rows of a dataset, of these methods; none where its YAML names no reference file.
+
+    Raises:
+        UserError: names file, row and column.
+    """
+    file = next((c.get("references") for c in options("data").values() if c.name == dataset), None)
+    if file is None:
+        return pd.DataFrame(columns=list(COLUMNS))
+    found = read_published(project_file(*file.split("/")), runs)
+    return found[(found["dataset"] == dataset) & found["reference_for"].isin(list(methods))]
 
 
 def with_references(rows: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
@@ -92,16 +106,13 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _reference(path: Path, line: int, row: dict[str, str], kind: str) -> dict[str, Any]:
-    numbers = {
-        name: _number(path, line, name, row[name])
-        for name in ("normal_accuracy", "anomalous_accuracy", *METRICS)
-        if row.get(name)
-    }
+    numbers = {name: _number(path, line, name, row[name]) for name in METRICS if row.get(name)}
     if not numbers:
         raise UserError(f"{path}, row {line}: it has no number.")
     if {"normal_accuracy", "anomalous_accuracy"} <= numbers.keys():
         numbers["balanced_accuracy"] = (numbers["normal_accuracy"] + numbers["anomalous_accuracy"]) / 2
     names = {name: row[name] for name in ("dataset", "method", "category", "source")}
+    names["reference_for"] = row.get("reference_for", "")
     return {**names, "budget": BUDGET, "kind": kind, **numbers}
 
 

@@ -193,9 +193,5 @@ def _against_the_paper(row: dict[str, Any], published: dict[tuple[str, str], dic
     if f"balanced_{what}" in row:
         found["distance"] = float(np.hypot(*(row[f"{side}_{what}"] - found[f"paper_{side}"] for side in SIDES)))
     if what == "accuracy" and "distance" in found:
-        found["inside"] = all(_inside(row[f"{s}_low"], found[f"paper_{s}"], row[f"{s}_high"]) for s in SIDES)
+        found["inside"] = all(paper.lies_within(found[f"paper_{s}"], row[f"{s}_low"], row[f"{s}_high"]) for s in SIDES)
     return found
-
-
-def _inside(low: float, published: float, high: float) -> bool:
-    return low - 0.005 <= published <= high + 0.005  # the paper prints two digits

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
@@ -40,6 +41,8 @@ def edit(results: Path, cell: Cell, flips: int) -> None:
     share = record["result"]["defective"]
     share["correct"] -= flips
     share["ratio"] = share["correct"] / share["total"]
+    test = scores[scores["split"] == "test"]
+    record["result"]["image"]["auroc"] = roc_auc_score(test["defective"], test["score_0.001"])
     (folder / "run.json").write_text(json.dumps(record))
 
 
@@ -118,11 +121,21 @@ def test_bad_input_is_told_apart(before: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished cell in common"):
         compare(before, other)
     (before / "runs" / "ae_l2" / "bottle" / "seed=0" / "run.json").write_text("{")
-    result = run(other, before)
-    assert result.exit_code == 2 and "run.json" in result.output
+    assert run(other, before).exit_code == 2
+    assert "run.json" in run(before, before).output  # left out, and named
     assert run(before).exit_code == 2
 
 
 def test_help_says_the_exit_codes() -> None:
     text = run("--help").output
     assert all(f"Exit code {code}:" in text for code in (0, 1, 2))
+
+
+def test_a_subset_of_the_seeds_shows_no_change(tmp_path: Path) -> None:
+    """Each side averaged its own seeds once: a byte-identical subset showed a difference."""
+    write_store(tmp_path / "a", seeds=[0, 1, 2], methods=["ae_l2"], categories=["bottle"])
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    shutil.rmtree(tmp_path / "b" / "runs" / "ae_l2" / "bottle" / "seed=2")
+    comparison = compare(tmp_path / "a", tmp_path / "b")
+    assert (comparison.changes["difference"] == 0).all() and not comparison.exceeds
+    assert comparison.other_seeds == ["ae_l2 / bottle (mvtec_ad, budget short) seed 2 (before)"]

@@ -1,9 +1,9 @@
 """Tables 2 and 3 in the paper's layout, from records, in every format."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +13,8 @@ from rich.console import Console
 from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.report.build import build, show
-from benchmarks.report.formats import html, latex, markdown, tex
-from benchmarks.report.tables import TABLE2, TABLE3, Absences, Entry, PaperTable, Value, paper_table, tidy
+from benchmarks.report.formats import latex, markdown, tex
+from benchmarks.report.tables import TABLE2, TABLE3, Absences, Entry, PaperTable, Value, paper_table, table_f, tidy
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.paper import image_counts
 from benchmarks.store.record import Record
@@ -98,7 +98,7 @@ def test_random_weights_are_marked_and_never_best() -> None:
     )
     assert [heading.mark for heading in shown.headings if heading.method == "mine"] == [" (random weights)"]
     assert not entry(shown, "bottle", "mine").best and entry(shown, "bottle", "ae_l2").best
-    for text in (markdown(shown), latex(shown), html(shown)):
+    for text in (markdown(shown), latex(shown)):
         assert "(random weights)" in text and "mean nothing" in text
 
 
@@ -116,7 +116,7 @@ def test_absent_cells_differ_by_their_reason() -> None:
         entry(shown, "wood", "variation_model").status == "not_applicable"
     )  # a dash in the paper, and not its category
     assert entry(shown, "tile", "ae_l2").status == "missing"
-    for text in (markdown(shown), latex(shown), html(shown)):
+    for text in (markdown(shown), latex(shown)):
         assert "failed" in text and "not run" in text
 
 
@@ -140,7 +140,7 @@ def test_table3_has_the_pixel_metrics_and_the_papers() -> None:
     overlap, auroc = entry(shown, "bottle", "ae_l2").values
     assert overlap is not None and (overlap.ours, overlap.paper) == (0.5, 0.22)
     assert auroc is not None and (auroc.ours, auroc.paper) == (0.9, 0.86)
-    assert entry(shown, "bottle", "mine") == Entry("done")
+    assert entry(shown, "bottle", "mine") == Entry("done", (None, None))
     assert "no number" in markdown(shown)
 
 
@@ -229,23 +229,47 @@ def test_latex_escapes_what_it_must() -> None:
     assert tex("部é") == "[U+90E8]é"
 
 
-def test_html_is_well_formed_and_escaped() -> None:
-    class Tags(HTMLParser):
-        def __init__(self) -> None:
-            super().__init__()
-            self.open: list[str] = []
+def test_names_can_break_neither_markdown_nor_a_spreadsheet(tmp_path: Path) -> None:
+    text = markdown(table([*records(), cell("<b>a|b\nc", "carpet", "texture")]))
+    assert "&lt;b>a\\|b c" in text and "<b>" not in text
+    others = tmp_path / "others.csv"
+    others.write_text("method,category,image_auroc,source\n=1+1,bottle,0.9,@me\n")
+    put(RunStore(tmp_path), RECORD)
+    build(tmp_path, tmp_path / "out", published=[others])
+    cells = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert cells["method"].iloc[-1] == "'=1+1" and cells["source"].iloc[-1] == "'@me"
 
-        def handle_starttag(self, tag: str, attrs: object) -> None:
-            if tag != "meta":
-                self.open.append(tag)
 
-        def handle_endtag(self, tag: str) -> None:
-            assert self.open.pop() == tag
+def test_table_f_has_means_over_textures_and_objects(tmp_path: Path) -> None:
+    write_store(tmp_path, seeds=[0, 1], methods=["ae_l2", "ae_ssim"], categories=["bottle", "carpet", "cable"])
+    rows = leaderboard(RunStore(tmp_path).records())
+    shown = paper_table(table_f(["image_auroc", "image_average_precision"]), rows)
+    assert [title for title, _ in shown.averages] == ["textures", "objects", "mean"]
+    by_kind = rows[rows["method"] == "ae_l2"].groupby("kind")["image_auroc"].mean()
+    column = [heading.method for heading in shown.headings].index("ae_l2")
+    for (title, means), kind in zip(shown.parts, ("texture", "object"), strict=True):
+        assert title == f"{kind}s" and means[column].values[0].ours == pytest.approx(by_kind[kind])  # type: ignore[union-attr]
+    value = entry(shown, "bottle", "ae_l2").values[0]
+    row = rows[(rows["method"] == "ae_l2") & (rows["category"] == "bottle")].iloc[0]
+    assert value is not None and value.std == pytest.approx(row["image_auroc_std"])
+    assert f"{row['image_auroc']:.3f}** ±" in markdown(shown) or f"{row['image_auroc']:.3f} ±" in markdown(shown)
+    with pytest.raises(UserError, match=r"there is no metric 'auroc'\. Did you mean"):
+        table_f(["auroc"])
 
-    text = html(table([*records(), cell("<b>&mine", "carpet", "texture")]))
-    parser = Tags()
-    parser.feed(text)
-    assert parser.open == [] and "&lt;b&gt;&amp;mine" in text and "http" not in text
+
+def test_a_single_seed_has_no_spread(tmp_path: Path) -> None:
+    write_store(tmp_path, seeds=[0], methods=["ae_l2"], categories=["bottle"])
+    assert "±" not in markdown(paper_table(table_f(), leaderboard(RunStore(tmp_path).records())))
+
+
+def test_a_reference_without_the_tables_numbers_has_no_column_there(tmp_path: Path) -> None:
+    write_store(tmp_path, seeds=[0], methods=["ae_l2"], categories=["bottle"])
+    others = tmp_path / "others.csv"
+    others.write_text("method,reference_for,category,image_auroc,source\nTheirs,ae_l2,bottle,0.5,Doe 2020\n")
+    report = build(tmp_path, tmp_path / "out", published=[others])
+    assert "Theirs" not in (tmp_path / "out" / "table2_mvtec_ad_short.md").read_text()
+    ours = report.leaderboard["image_auroc"].iloc[0]
+    assert f"0.500 ({ours - 0.5:+.3f})" in (tmp_path / "out" / "tablef_mvtec_ad_short.md").read_text()
 
 
 def test_the_csv_holds_every_cell_as_numbers() -> None:
@@ -261,7 +285,7 @@ def test_report_writes_and_shows_everything(tmp_path: Path) -> None:
         put(store, replace(record, result=None, error="no memory") if record.status == "failed" else record)
     report = build(tmp_path, tmp_path / "out")
     names = {file.name for file in report.files}
-    tables = {f"table{n}_mvtec_ad_short.{suffix}" for n in (2, 3) for suffix in ("csv", "md", "tex", "html")}
+    tables = {f"table{n}_mvtec_ad_short.{suffix}" for n in (2, 3, "f") for suffix in ("csv", "md", "tex")}
     assert names == {"leaderboard.csv", "pairs_mvtec_ad_short.csv"} | tables
     assert len(pd.read_csv(tmp_path / "out" / "leaderboard.csv")) == 5
     assert "fewer than 6 common categories" in (tmp_path / "out" / "table2_mvtec_ad_short.md").read_text()
@@ -286,7 +310,7 @@ def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         build(tmp_path / name, tmp_path / f"out_{name}", interval="bootstrap", published=[tmp_path / "others.csv"])
     first, second = ({p.name: p.read_bytes() for p in (tmp_path / f"out_{name}").iterdir()} for name in ("a", "b"))
-    assert first == second and len(first) == 10
+    assert first == second and len(first) == 11
 
 
 def test_published_numbers_are_marked_in_every_format(tmp_path: Path) -> None:
@@ -294,7 +318,7 @@ def test_published_numbers_are_marked_in_every_format(tmp_path: Path) -> None:
     others = tmp_path / "others.csv"
     others.write_text("method,category,normal_accuracy,anomalous_accuracy,source\nTheirs,bottle,1,1,Doe 2020\n")
     report = build(tmp_path, tmp_path / "out", published=[others])
-    for suffix in ("md", "tex", "html"):
+    for suffix in ("md", "tex"):
         text = (tmp_path / "out" / f"table2_mvtec_ad_short.{suffix}").read_text()
         assert "Theirs (published)" in text and "Doe 2020" in text
     rows = pd.read_csv(tmp_path / "out" / "table2_mvtec_ad_short.csv")
@@ -331,7 +355,10 @@ def test_a_foreign_record_stops_the_report(tmp_path: Path) -> None:
 
 
 def test_numbers_that_cannot_be_stop_the_report(tmp_path: Path) -> None:
-    put(RunStore(tmp_path), replace(RECORD, result=replace(RESULT, fit_seconds=-1.0)))
-    with pytest.raises(UserError, match=r"ae_l2 / bottle .* fit_seconds is -1, outside its range"):
+    path = put(RunStore(tmp_path), RECORD) / "run.json"
+    record = json.loads(path.read_text())
+    record["result"]["fit_seconds"] = -1.0
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"fit_seconds is -1.0, outside its range"):
         build(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()

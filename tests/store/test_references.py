@@ -60,7 +60,7 @@ def test_mistakes_are_named(tmp_path: Path, line: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "message"),
-    [("method,category,source", "lacks the column normal_accuracy"), (HEADER + ",f1", "unknown column 'f1'")],
+    [("method,category,image_auroc", "lacks the column source"), (HEADER + ",f1", "unknown column 'f1'")],
 )
 def test_wrong_headers_are_named(tmp_path: Path, header: str, message: str) -> None:
     with pytest.raises(UserError, match=message):

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
+from benchmarks.store.progress import PROGRESS, Progress, state_folder
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import costs
@@ -33,7 +34,7 @@ def wanted(*overrides: str) -> tuple[list, int]:
 def finished(results: Path, method: str, category: str, seconds: float, kind: str = "object", seed: int = 0) -> Record:
     record = replace(RECORD, method=method, category=category, kind=kind, seconds=seconds, seed=seed)
     folder = put(RunStore(results), record)
-    (folder / "scores.csv").write_bytes(b"x" * (2**20 - (folder / "run.json").stat().st_size))
+    (folder / "maps").write_bytes(b"x" * (2**20 - (folder / "run.json").stat().st_size))
     return record
 
 
@@ -201,3 +202,16 @@ def test_the_command_line(tmp_path: Path) -> None:
     ):
         refused = CliRunner().invoke(main, ["estimate", wrong])
         assert refused.exit_code == 1 and message in refused.output and "Traceback" not in refused.output
+
+
+def test_of_a_cell_in_progress_only_what_is_left_is_counted(tmp_path: Path) -> None:
+    cells, _ = wanted("method=ae_l2", "category=bottle", "budget=short", "data=mvtec_ad", f"results.dir={tmp_path}")
+    state = state_folder(RunStore(tmp_path).folder(cells[0].cell))
+    state.mkdir(parents=True)
+    progress = Progress({"config": {"budget": {"name": "short"}}}, epoch=6, epochs=8, seconds=30)
+    (state / PROGRESS).write_text(progress.to_json())
+    found = estimate(cells, 0, 1, measured(tmp_path))
+    assert found.begun == 1 and found.device_seconds == pytest.approx(10) and found.unknown.empty
+    assert "1 are begun" in " ".join(in_words(found))
+    other, _ = wanted("method=ae_l2", "category=bottle", "budget=smoke", "data=mvtec_ad", f"results.dir={tmp_path}")
+    assert estimate(other, 0, 1, measured(tmp_path)).begun == 0

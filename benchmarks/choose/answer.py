@@ -1,0 +1,123 @@
+"""The answer in plain words: which method, how sure that is, what it promises, and what it misses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.choose.contenders import Contender, paired, ranked
+from benchmarks.protocol.decision import Share
+
+SIGNIFICANCE = 0.05
+USABLE = 0.5
+"""Ours: a method that finds fewer than half of the defects is not called good enough."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What the thresholds promise about false alarms."""
+
+    alpha: float
+    """The threshold's level."""
+    asked: float
+    """What was asked for; lower than `alpha` where there are too few good images for it."""
+    bound: float
+    """The proven bound on the false-alarm rate of a new good part."""
+    held_out: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `choose` says. `best` is None where no method is good enough."""
+
+    ranking: tuple[Contender, ...]
+    best: Contender | None
+    equals: tuple[Contender, ...]
+    """Those that cannot be told apart from the first of the ranking."""
+    promise: Promise
+    stand_in: bool
+    sentences: tuple[str, ...]
+
+
+def answer(contenders: Sequence[Contender], promise: Promise, stand_in: bool) -> Answer:
+    """Rank what has been run and say it.
+
+    Args:
+        stand_in: there was no bad part, so that defects were drawn into good images.
+    """
+    ranking = ranked(contenders)
+    first, rest = ranking[0], ranking[1:]
+    equals = tuple(one for one in rest if paired(first, one).p > SIGNIFICANCE)
+    best = first if _good_enough(first, promise) else None
+    sentences = [_verdict(first, best, stand_in, promise), *_comparison(first, rest, equals, stand_in)]
+    sentences += [_false_alarms(first, promise), *_kinds(first, stand_in), _speed(first)]
+    return Answer(tuple(ranking), best, equals, promise, stand_in, tuple(sentences))
+
+
+def _good_enough(one: Contender, promise: Promise) -> bool:
+    """Finds at least half, and does not break its promise beyond what chance explains."""
+    found, alarms = one.found, one.false_alarms
+    kept = alarms is None or alarms.interval[0] <= promise.bound
+    return found is not None and found.ratio >= USABLE and kept
+
+
+def _verdict(first: Contender, best: Contender | None, stand_in: bool, promise: Promise) -> str:
+    things = "drawn defects (a stand-in, not real ones)" if stand_in else "bad parts"
+    if first.found is None:
+        return f"{first.title} ran, but there is neither a bad part nor a drawn defect to judge it by."
+    if best is not None:
+        return f"Use {best.title}: it finds {_share(first.found)} of the {things}."
+    if first.found.ratio < USABLE:
+        return f"None is good enough: the best, {first.title}, finds only {_share(first.found)} of the {things}."
+    assert first.false_alarms is not None
+    return (
+        f"None is good enough: the best, {first.title}, raises false alarms on {_share(first.false_alarms)} of the "
+        f"good test images, "
+        f"more than the {promise.bound:.1%} that its threshold promises. The good test images differ from the "
+        f"training images: look at "
+        "their light, position and focus."
+    )
+
+
+def _comparison(first: Contender, rest: Sequence[Contender], equals: Sequence[Contender], stand_in: bool) -> list[str]:
+    if not rest:
+        return ["It is the only method that ran: give it more --minutes to compare it with others."]
+    runner_up = rest[0]
+    if runner_up in equals:
+        count = f"{len(first.right_N)} decided images"
+        names = ", ".join(one.title for one in equals)
+        return [
+            f"It cannot be told apart from {names}: on {count} their differences are within chance (paired sign test)."
+        ]
+    test = paired(first, runner_up)
+    return [
+        f"Runner-up: {runner_up.title}, which decides {test.better} images worse and {test.worse} better "
+        f"(paired sign test, p = {test.p:.2g})."
+    ]
+
+
+def _false_alarms(first: Contender, promise: Promise) -> str:
+    said = f"False alarms: promised at most {promise.bound:.1%} of new good parts"
+    if promise.alpha > promise.asked:
+        said += f" ({promise.asked:.1%} was asked for; {promise.held_out} held-out good images cannot promise less)"
+    measured = first.false_alarms
+    if measured is None:
+        return f"{said}; not measured, as no good image was left for testing."
+    return f"{said}; measured on the good test images: {_share(measured)}."
+
+
+def _kinds(first: Contender, stand_in: bool) -> list[str]:
+    kinds = first.found_by_kind()
+    if len(kinds) < 2:
+        return []
+    listed = "; ".join(f"{kind} {share.correct} of {share.total}" for kind, share in kinds.items())
+    return [f"Found by kind{' of drawn defect' if stand_in else ''}: {listed}."]
+
+
+def _speed(first: Contender) -> str:
+    result = first.result
+    memory = f", {result.peak_memory_mib / 1024:.1f} GiB of memory" if result.peak_memory_mib else ""
+    return f"Cost here: {result.ms_per_image or 0:.0f} ms per image{memory}, fitted in {result.fit_seconds or 0:.0f} s."
+
+
+def _share(share: Share) -> str:
+    low, high = share.interval
+    return f"{share.correct} of {share.total} ({share.ratio:.0%}, 95 % interval {low:.0%} to {high:.0%})"

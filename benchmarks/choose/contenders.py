@@ -1,0 +1,111 @@
+"""The methods that were run on a folder, each with what its scores say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.protocol.decision import Share
+from benchmarks.protocol.paired import SignTest, sign_test
+from benchmarks.store.record import SCORES, Record, Result
+from benchmarks.store.runs import RunStore
+from benchmarks.store.scores import deciding_column
+
+
+@dataclass(frozen=True)
+class StandInResult:
+    """Whether one drawn defect was found."""
+
+    kind: str
+    size: float
+    contrast: float
+    found: bool
+    score: float
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One method on this folder. Without bad parts `found` is of drawn defects, a stand-in."""
+
+    method: str
+    title: str
+    record: Record
+    folder: Path
+    scores: pd.DataFrame
+    """Of held-out and test images, as in scores.csv."""
+    stand_ins: tuple[StandInResult, ...] = ()
+
+    @property
+    def result(self) -> Result:
+        """What was measured; only finished runs become contenders."""
+        assert self.record.result is not None
+        return self.record.result
+
+    @property
+    def threshold(self) -> float:
+        """Of the score that decides."""
+        return self.result.deciding_threshold
+
+    @property
+    def test(self) -> pd.DataFrame:
+        """The test images: path, defect_type, defective and the deciding `score`."""
+        table = self.scores[self.scores["split"] == "test"]
+        return table.assign(score=table[deciding_column(self.result)].astype(float))
+
+    @property
+    def false_alarms(self) -> Share | None:
+        """Good test images that raise an alarm; None without any."""
+        good = self.test[~self.test["defective"]]
+        return Share.of(int((good["score"] > self.threshold).sum()), len(good)) if len(good) else None
+
+    @property
+    def found(self) -> Share | None:
+        """Bad parts that are found, or drawn defects where there are none; None without either."""
+        bad = self.test[self.test["defective"]]
+        if len(bad):
+            return Share.of(int((bad["score"] > self.threshold).sum()), len(bad))
+        return Share.of(sum(r.found for r in self.stand_ins), len(self.stand_ins)) if self.stand_ins else None
+
+    def found_by_kind(self) -> dict[str, Share]:
+        """The same for each kind of defect."""
+        bad = self.test[self.test["defective"]]
+        if not len(bad):
+            kinds = dict.fromkeys(result.kind for result in self.stand_ins)
+            parts = {kind: [r.found for r in self.stand_ins if r.kind == kind] for kind in kinds}
+        else:
+            parts = {str(kind): list(part["score"] > self.threshold) for kind, part in bad.groupby("defect_type")}
+        return {kind: Share.of(int(sum(found)), len(found)) for kind, found in parts.items()}
+
+    @property
+    def right_N(self) -> NDArray[np.bool_]:
+        """Whether each test image, and each drawn defect, was decided correctly."""
+        test = self.test
+        real = ((test["score"] > self.threshold) == test["defective"]).to_numpy(dtype=bool)
+        return np.concatenate([real, np.array([result.found for result in self.stand_ins], dtype=bool)])
+
+    @property
+    def quality(self) -> tuple[float, float, float]:
+        """What contenders are ranked by: found minus false alarms, then image AUROC, then speed."""
+        found, alarms, image = self.found, self.false_alarms, self.result.image
+        balance = (found.ratio if found else 0.0) - (alarms.ratio if alarms else 0.0)
+        return balance, image.auroc if image else 0.0, -(self.result.ms_per_image or 0.0)
+
+
+def contender(store: RunStore, record: Record, title: str, stand_ins: Sequence[StandInResult] = ()) -> Contender:
+    """What a finished run of the store says."""
+    folder = store.folder(record.cell)
+    scores = pd.read_csv(folder / SCORES, dtype={"path": str, "defect_type": str}, keep_default_na=False)
+    return Contender(record.method, title, record, folder, scores, tuple(stand_ins))
+
+
+def ranked(contenders: Sequence[Contender]) -> list[Contender]:
+    """Best first."""
+    return sorted(contenders, key=lambda one: one.quality, reverse=True)
+
+
+def paired(best: Contender, other: Contender) -> SignTest:
+    """Exact test over the images that both decided, `other` against `best`."""
+    return sign_test(other.right_N[None], best.right_N[None])

@@ -1,0 +1,64 @@
+"""From what is said on the command line to a request: the folder read, the guesses made, and how `run` is to read the same
+images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.choose.runner import Request
+from benchmarks.common.errors import UserError
+from benchmarks.config import quoted
+from benchmarks.data.layouts import read_folder, with_bad_parts
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, and what was understood of the folder."""
+
+    request: Request
+    summary: str
+    warnings: tuple[str, ...]
+
+
+def request_for(
+    folder: Path,
+    bad: Path | None,
+    minutes: float,
+    alpha: float,
+    kind: str | None,
+    weights: str | None,
+    out: Path | None,
+) -> Asked:
+    """Read the folder and settle what is to be run.
+
+    Raises:
+        UserError: the folder cannot be used; too few good images; a bad image that is a good one too.
+    """
+    folder = folder.expanduser()
+    category, summary = read_folder(folder)
+    summary.survey.refuse()
+    if len(category.train) < 3:
+        raise UserError(
+            f"{folder} has {len(category.train)} good images to learn from: three are the least, 50 a good start."
+        )
+    root = folder.resolve() if folder.is_dir() else folder.resolve().parent
+    overrides = [
+        "data=folder",
+        quoted("data.root", str(root.parent)),
+        quoted("category", root.name),
+        f"data.fit={summary.fit}",
+    ]
+    if bad is not None:
+        category = with_bad_parts(category, bad.expanduser())
+        overrides.append(quoted("data.bad", str(bad.expanduser().resolve())))
+    request = Request(
+        category=category,
+        kind=kind or summary.kind,
+        alpha=alpha,
+        minutes=minutes,
+        out=(out or RESULTS / root.name).expanduser(),
+        overrides=tuple(overrides),
+        weights=weights if weights in (None, "random", "imagenet") else str(Path(str(weights)).expanduser().resolve()),
+    )
+    return Asked(request, str(summary), tuple(summary.survey.texts("warning")))

@@ -1,0 +1,191 @@
+"""Run the candidates within the minutes, cheapest first, and gather what the answer and the page need."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.choose.answer import Answer, Promise, answer
+from benchmarks.choose.candidates import Candidate, candidates, fits_in
+from benchmarks.choose.contenders import Contender, StandInResult, contender
+from benchmarks.choose.robustness import Move, moves
+from benchmarks.choose.stand_in import stand_ins
+from benchmarks.common.errors import UserError
+from benchmarks.common.seeding import stream
+from benchmarks.config import as_asked, quoted
+from benchmarks.data.index import Category, ImageFile
+from benchmarks.inspect.specification import INSPECTOR
+from benchmarks.protocol.cross import cross_promise
+from benchmarks.protocol.decision import Share
+from benchmarks.protocol.thresholds import images_for
+from benchmarks.store.runs import RunStore
+
+if TYPE_CHECKING:
+    from benchmarks.inspect import Inspector
+
+FOLDS = 5
+ASKED_IMAGES = 20
+"""Good images on which the inspectors are asked about light and drawn defects: enough for a share, few enough for seconds."""
+CURVE = (5, 10, 20, 50)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    category: Category
+    kind: str
+    alpha: float
+    minutes: float
+    out: Path
+    overrides: tuple[str, ...]
+    """How `run` reads the same images: data=..., data.root=..., category=..."""
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The best method, fitted to fewer good images."""
+
+    images: int
+    found: Share
+    alarms: Share | None
+
+
+@dataclass
+class Findings:
+    """Everything that was found out."""
+
+    answer: Answer
+    moves: list[Move] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+Say = Callable[[str], None]
+
+
+def choose(request: Request, say: Say) -> Findings:
+    """Try the methods and answer. Finished cells are skipped, so the same command resumes after a kill.
+
+    Args:
+        say: takes progress, a line at a time.
+
+    Raises:
+        UserError: too few good images, or no method could be run.
+    """
+    start = time.perf_counter()
+    promise = promise_of(len(request.category.train), request.alpha)
+    if promise.alpha > promise.asked:
+        say(
+            f"{len(request.category.train)} good images to learn from cannot promise a false-alarm rate of "
+            f"{promise.asked:.1%}: that takes "
+            f"{images_for(promise.asked)}. Going on with {promise.alpha:.1%}."
+        )
+    stand_in = not any(image.is_defective for image in request.category.test)
+    tried: list[Contender] = []
+    skipped: list[str] = []
+    for candidate in candidates(request.kind):
+        minutes_left = request.minutes - (time.perf_counter() - start) / 60
+        if tried and not fits_in(candidate, minutes_left):
+            skipped.append(
+                f"{candidate.title} was not tried: {max(minutes_left, 0):.0f} of {request.minutes:g} minutes were left."
+            )
+            continue
+        try:
+            tried.append(_tried(candidate, request, promise, stand_in, say))
+        except UserError as error:
+            skipped.append(f"{candidate.title} could not be run: {_first_line(error)}")
+            say(skipped[-1])
+    if not tried:
+        raise UserError("No method could be run:\n" + "\n".join(skipped))
+    findings = Findings(answer(tried, promise, stand_in), skipped=skipped)
+    _ask_about(findings, request, say, start)
+    return findings
+
+
+def promise_of(images: int, alpha: float) -> Promise:
+    """The lowest false-alarm rate that can be promised from so many good images, if the wanted one cannot."""
+    possible = max(alpha, math.ceil(1e6 / (images + 1)) / 1e6)
+    return Promise(possible, alpha, cross_promise(possible, images, FOLDS), images)
+
+
+def _tried(candidate: Candidate, request: Request, promise: Promise, stand_in: bool, say: Say) -> Contender:
+    from benchmarks.run.cell import run
+
+    say(f"{candidate.title} ...")
+    start = time.perf_counter()
+    record = run(as_asked(_overrides(candidate, request, promise)))
+    found = contender(RunStore(request.out), record, candidate.title)
+    if stand_in:
+        found = replace(found, stand_ins=_drawn(_inspector(found), request.category))
+    say(f"{candidate.title}: {_in_short(found, stand_in)}, {time.perf_counter() - start:.0f} s")
+    return found
+
+
+def _overrides(candidate: Candidate, request: Request, promise: Promise) -> list[str]:
+    weights = [quoted("method.weights", request.weights)] if candidate.needs_weights and request.weights else []
+    return [
+        f"method={candidate.method}",
+        *request.overrides,
+        *weights,
+        f"category.kind={request.kind}",
+        "budget=short",
+        "protocol.held_out=cross",
+        f"protocol.folds={FOLDS}",
+        f"protocol.threshold=conformal:{promise.alpha!r}",
+        "save_inspector=true",
+        "logger=none",
+        "progress=false",
+        quoted("results.dir", str(request.out)),
+    ]
+
+
+def _inspector(one: Contender) -> "Inspector":
+    from benchmarks.inspect import Inspector
+
+    return Inspector.load(one.folder / INSPECTOR)
+
+
+def good_images(category: Category) -> Sequence[ImageFile]:
+    """Good images that no method was fitted to; held-out ones where none is left for testing."""
+    return [image for image in category.test if not image.is_defective] or list(category.train)
+
+
+def _decoded(inspector: "Inspector", images: Sequence[ImageFile]) -> list[NDArray[np.uint8]]:
+    return [inspector.decoding.read(image) for image in images[:ASKED_IMAGES]]
+
+
+def _drawn(inspector: "Inspector", category: Category) -> tuple[StandInResult, ...]:
+    """Which of the drawn defects an inspector finds. They are the same for all methods of one size."""
+    return tuple(_results(inspector, _decoded(inspector, good_images(category))))
+
+
+def _results(inspector: "Inspector", images: list[NDArray[np.uint8]]) -> Iterator[StandInResult]:
+    for drawn in stand_ins(images, stream(0, "stand-in")):
+        score = inspector.score(*inspector.maps(drawn.pixels_HWC))
+        yield StandInResult(drawn.kind, drawn.size, drawn.contrast, score > inspector.specification.threshold, score)
+
+
+def _ask_about(findings: Findings, request: Request, say: Say, start: float) -> None:
+    """Fill in what only the best method is asked."""
+    best = findings.answer.ranking[0]
+    say(f"{best.title}: light, focus and position")
+    inspector = _inspector(best)
+    findings.moves = moves(inspector, _decoded(inspector, good_images(request.category)))
+
+
+def _in_short(one: Contender, stand_in: bool) -> str:
+    found, alarms = one.found, one.false_alarms
+    parts = [f"{found.correct} of {found.total} {'drawn defects' if stand_in else 'bad parts'} found"] if found else []
+    parts += [f"{alarms.correct} false alarms on {alarms.total} good images"] if alarms else []
+    return ", ".join(parts)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

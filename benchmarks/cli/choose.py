@@ -1,0 +1,79 @@
+"""`defectbench choose`: from a folder of parts to the method that suits them."""
+
+from pathlib import Path
+
+import click
+
+from benchmarks.cli.errors import user_errors
+from benchmarks.common.errors import UserError
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--bad", type=click.Path(path_type=Path), help="A folder of bad parts, if they lie elsewhere.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Methods are started within this time.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.02,
+    show_default=True,
+    help="False-alarm rate on good parts that the threshold is set for.",
+)
+@click.option("--kind", type=click.Choice(["object", "texture"]), help="What the images show, if the guess is wrong.")
+@click.option(
+    "--weights", help="ImageNet weights of ResNet-18: a file, or random for a trial.  [default: downloaded once]"
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: results/FOLDER's name]")
+def choose(
+    folder: Path,
+    bad: Path | None,
+    minutes: float,
+    alpha: float,
+    kind: str | None,
+    weights: str | None,
+    out: Path | None,
+) -> None:
+    """Find the method that suits the parts in FOLDER, and leave an inspector that looks at tomorrow's.
+
+    FOLDER holds good parts in good/ or OK/ and, if there are any, bad ones in bad/, NG/ or a folder per kind of defect; a
+    folder of good
+    images alone will do, and so will MVTec AD's layout or a CSV file. Nothing is copied or renamed. Stop it at any time: the same
+    command resumes.
+
+    \b
+    defectbench choose parts/
+    defectbench inspect results/parts/inspector new_parts/ --out pictures
+    """
+    with user_errors(exit_code=2):
+        import shutil
+
+        from benchmarks.choose.page import write_page
+        from benchmarks.choose.request import request_for
+        from benchmarks.choose.runner import choose as run_candidates
+        from benchmarks.common.logs import configure_logging
+        from benchmarks.inspect.specification import INSPECTOR
+
+        configure_logging(silent=True)
+        asked = request_for(folder, bad, minutes, alpha, kind, weights, out)
+        for line in asked.summary.splitlines():
+            click.echo(line)
+        findings = run_candidates(asked.request, lambda line: click.echo(line, err=True))
+        click.echo()
+        for sentence in findings.answer.sentences:
+            click.echo(sentence)
+        page = asked.request.out / "choose.html"
+        write_page(page, findings, asked.request, asked.summary, asked.warnings)
+        click.echo(f"\nThe page: {page}")
+        if (best := findings.answer.best) is not None:
+            inspector = asked.request.out / INSPECTOR
+            shutil.rmtree(inspector, ignore_errors=True)
+            shutil.copytree(best.folder / INSPECTOR, inspector)
+            click.echo(f"Use it:   defectbench inspect {inspector} IMAGES --out pictures")
+        elif not findings.answer.ranking:
+            raise UserError("No method could be run.")

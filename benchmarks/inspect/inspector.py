@@ -1,0 +1,200 @@
+"""The inspector: one image in, one verdict out, by exactly the steps of the run that it was saved by."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.common.errors import UserError
+from benchmarks.data.cache import Decoding
+from benchmarks.data.datasets import to_float
+from benchmarks.data.images import open_image
+from benchmarks.inspect.specification import Specification, fitted_methods, read_specification
+from benchmarks.protocol.area_score import area_in_pixels, area_scores
+from benchmarks.protocol.cross import cross_scores
+from benchmarks.protocol.regions import bounding_box, label_regions
+
+ImageLike = Path | str | Image.Image | NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region of the map above the threshold, as its bounding box in pixels of the image file."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    area: float
+    """Share of the image that the region itself covers."""
+    peak: float
+    """Highest value of the map in it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an inspector says of one image."""
+
+    name: str
+    defective: bool
+    score: float
+    threshold: float
+    regions: tuple[Region, ...]
+    """Largest first; none on most good images."""
+    milliseconds: float
+    """Decoding, map and score."""
+    size: tuple[int, int]
+    """Height and width of the image."""
+    notes: tuple[str, ...]
+    """What is unlike the training images: size, colour, bit depth."""
+    map_HW: NDArray[np.float32] = field(repr=False, compare=False)
+
+
+class Inspector:
+    """A fitted method with its preprocessing and threshold.
+
+    Args:
+        folder: what `defectbench choose` or `run save_inspector=true` left.
+        device: where maps are computed, such as "cpu" or "cuda".
+
+    Raises:
+        UserError: the folder is no inspector, damaged, or the device is not there.
+    """
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        self.specification: Specification = read_specification(folder)
+        self.decoding = Decoding(**self.specification.decoding)
+        self.methods = [method.to(_device(device)) for method in fitted_methods(folder, self.specification)]
+        self._held_out_V = np.array(self.specification.held_out_scores)
+        self._fold_V = np.array(self.specification.folds)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "cpu") -> "Inspector":
+        """Read an inspector's folder."""
+        return cls(Path(folder), device)
+
+    def __call__(self, image: ImageLike) -> Verdict:
+        """Inspect one image: a path, a Pillow image, or uint8 pixels of shape (H, W) or (H, W, C).
+
+        Raises:
+            UserError: the image cannot be read, or the method needs another size.
+        """
+        start = time.perf_counter()
+        opened = self._opened(image)
+        pixels_HWC = self.decoding.of(opened.image, opened.name)
+        maps_KHW, own_K = self.maps(pixels_HWC)
+        return self._verdict(opened, maps_KHW, self.score(maps_KHW, own_K), start)
+
+    def pixels(self, path: Path) -> NDArray[np.uint8]:
+        """An image file as the method takes it, (H, W, C)."""
+        return self.decoding.of(open_image(path), str(path))
+
+    def maps(self, pixels_HWC: NDArray[np.uint8]) -> tuple[NDArray[np.float32], list[float]]:
+        """Anomaly maps of decoded pixels by the K members, (K, H, W), and the members' own image scores, if they have any."""
+        images_BCHW = to_float(torch.tensor(pixels_HWC)[None]).to(self.methods[0].device)
+        with torch.inference_mode():
+            predicted = [method.predict_step(images_BCHW) for method in self.methods]
+        both = [one if isinstance(one, tuple) else (one, None) for one in predicted]
+        maps_KHW = np.stack([maps_BHW[0].float().cpu().numpy() for maps_BHW, _ in both])
+        return maps_KHW, [float(scores_B[0]) for _, scores_B in both if scores_B is not None]
+
+    def score(self, maps_KHW: NDArray[np.float32], own_K: Sequence[float] = ()) -> float:
+        """The score that decides, as the run decided by it."""
+        area = area_in_pixels(self.specification.area, maps_KHW[0].size)
+        is_own = self.specification.score == "own"
+        score_K = np.array(
+            own_K if is_own else [area_scores(map_HW, [area])[0] for map_HW in maps_KHW], dtype=np.float64
+        )
+        if len(score_K) == 1:
+            return float(score_K[0])
+        return float(cross_scores(self._held_out_V, self._fold_V, score_K[:, None])[0])
+
+    def _opened(self, image: ImageLike) -> "_Opened":
+        if isinstance(image, str | Path):
+            path = Path(image)
+            return _Opened(str(path), open_image(path))
+        array = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        return _Opened("image", array)
+
+    def _verdict(self, opened: "_Opened", maps_KHW: NDArray[np.float32], score: float, start: float) -> Verdict:
+        size = (opened.image.height, opened.image.width)
+        map_HW = maps_KHW.mean(axis=0) if len(maps_KHW) > 1 else maps_KHW[0]
+        return Verdict(
+            name=opened.name,
+            defective=score > self.specification.threshold,
+            score=score,
+            threshold=self.specification.threshold,
+            regions=regions_of(map_HW, self.specification.map_threshold, self.specification.area, size),
+            milliseconds=1000 * (time.perf_counter() - start),
+            size=size,
+            notes=self._unlike_training(size, opened.image.mode),
+            map_HW=map_HW,
+        )
+
+    def _unlike_training(self, size: tuple[int, int], mode: str) -> tuple[str, ...]:
+        """What sets a file apart from those that the method was fitted to."""
+        known = self.specification.trained_on
+        notes = []
+        if tuple(known["size"]) != size:
+            there = f"{known['size'][1]} x {known['size'][0]}"
+            notes.append(f"{size[1]} x {size[0]} pixels, the training images had {there}")
+        if known["mode"] != mode:
+            notes.append(f"{MODES.get(mode, mode)}, the training images were {MODES.get(known['mode'], known['mode'])}")
+        return tuple(notes)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    name: str
+    image: Image.Image
+
+
+MODES = {
+    "1": "black and white",
+    "L": "8-bit gray",
+    "LA": "8-bit gray with alpha",
+    "I;16": "16-bit gray",
+    "I": "32-bit gray",
+    "P": "palette colour",
+    "RGB": "8-bit colour",
+    "RGBA": "8-bit colour with alpha",
+}
+
+
+def regions_of(map_HW: NDArray[np.float32], threshold: float, area: float, size: tuple[int, int]) -> tuple[Region, ...]:
+    """Regions of at least the minimum area above the threshold, largest first, in pixels of an image of `size` (height, width)."""
+    least = area_in_pixels(area, map_HW.size)
+    labels_HW, count = label_regions(map_HW > np.float64(threshold))
+    sizes = np.bincount(labels_HW.ravel(), minlength=count + 1)
+    kept = [number for number in range(1, count + 1) if sizes[number] >= least]
+    kept.sort(key=lambda number: -sizes[number])
+    return tuple(_region(labels_HW == number, map_HW, size) for number in kept)
+
+
+def _region(mask_HW: NDArray[np.bool_], map_HW: NDArray[np.float32], size: tuple[int, int]) -> Region:
+    rows, columns = bounding_box(mask_HW)
+    down, across = size[0] / map_HW.shape[0], size[1] / map_HW.shape[1]
+    top, left = int(rows.start * down), int(columns.start * across)
+    return Region(
+        left=left,
+        top=top,
+        width=round(columns.stop * across) - left,
+        height=round(rows.stop * down) - top,
+        area=float(mask_HW.mean()),
+        peak=float(map_HW[mask_HW].max()),
+    )
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"There is no device {name!r}: say cpu, cuda, or cuda:1.") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"There is no GPU {name} here ({torch.cuda.device_count()} found): say --device cpu.")
+    return device

@@ -1,0 +1,137 @@
+"""Ranks of methods over categories, with what a paired bootstrap says of them.
+
+One draw takes images within each category again, the same ones for all methods and seeds, and then the seeds of each method. So
+what methods share (hard images) cancels out of their difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.protocol.intervals import CONFIDENCE
+
+DRAWS = 10_000
+ENDS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The decisions on one category's test images."""
+
+    right_MSN: NDArray[np.bool_]
+    """Whether each method M with each seed S decided each image N correctly."""
+    defective_N: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Methods, the best first. All intervals are of 95 %, percentiles of the draws."""
+
+    order: tuple[int, ...]
+    """Their places in the input."""
+    mean_M: NDArray[np.float64]
+    """Balanced accuracy, mean over the categories and seeds."""
+    interval_M2: NDArray[np.float64]
+    rank_M2: NDArray[np.float64]
+    """The interval of the rank, 1 the best; equal methods share a rank."""
+    beats_next_M: NDArray[np.float64]
+    """The share of draws in which a method is better than the next one, ties counting half; NaN for the last."""
+    cliques: tuple[tuple[int, int], ...]
+    """First and last place of methods that are not told apart: the interval of their difference holds 0."""
+
+    @property
+    def best_alone(self) -> bool:
+        """Whether the first method is told apart from the second."""
+        return len(self.order) > 1 and not any(first == 0 for first, _ in self.cliques)
+
+
+def balanced_draws(category: Decided, rng: np.random.Generator, draws: int = DRAWS) -> NDArray[np.float64]:
+    """Balanced accuracies (R, M) of one category in R draws; the share of the one side where the other has no images."""
+    methods, seeds, _ = category.right_MSN.shape
+    drawn_RMS = np.zeros((draws, methods, seeds), np.float32)
+    sides = [side_N for side_N in (category.defective_N, ~category.defective_N) if side_N.any()]
+    for side_N in sides:
+        images = int(side_N.sum())
+        weight_RN = _how_often(rng, draws, images).astype(np.float32) / images
+        right_NX = category.right_MSN[:, :, side_N].reshape(methods * seeds, images).T.astype(np.float32)
+        drawn_RMS += (weight_RN @ right_NX).reshape(drawn_RMS.shape) / len(sides)
+    if seeds == 1:
+        return drawn_RMS[:, :, 0].astype(np.float64)
+    share_RMS = _how_often(rng, draws * methods, seeds).reshape(draws, methods, seeds).astype(np.float32) / seeds
+    drawn_RM: NDArray[np.float64] = np.einsum("rms,rms->rm", drawn_RMS, share_RMS).astype(np.float64)
+    return drawn_RM
+
+
+def _how_often(rng: np.random.Generator, draws: int, count: int) -> NDArray[np.int64]:
+    """How often each of `count` things is drawn when so many are drawn with replacement: (draws, count)."""
+    drawn_RN = rng.integers(0, count, (draws, count)) + count * np.arange(draws)[:, None]
+    return np.bincount(drawn_RN.ravel(), minlength=draws * count).reshape(draws, count)
+
+
+def balanced(category: Decided) -> NDArray[np.float64]:
+    """Balanced accuracy of each method (M,), mean over the seeds."""
+    share_MN = category.right_MSN.mean(axis=1)
+    sides = [side_N for side_N in (category.defective_N, ~category.defective_N) if side_N.any()]
+    balanced_M: NDArray[np.float64] = np.mean([share_MN[:, side_N].mean(axis=1) for side_N in sides], axis=0)
+    return balanced_M
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One category: each method's balanced accuracy, and the same in all draws."""
+
+    balanced_M: NDArray[np.float64]
+    balanced_RM: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, category: Decided, draws: int = DRAWS, seed: int = 0) -> "Drawn":
+        return cls(balanced(category), balanced_draws(category, np.random.default_rng(seed), draws))
+
+    def only(self, methods: Sequence[int]) -> "Drawn":
+        return Drawn(self.balanced_M[list(methods)], self.balanced_RM[:, list(methods)])
+
+
+def ranking(categories: Sequence[Drawn]) -> Ranking:
+    """Rank the methods by their mean balanced accuracy over the categories, which all of them were run on.
+
+    Categories are drawn independently: give each its own seed.
+
+    Raises:
+        ValueError: no category, or categories with differing methods.
+    """
+    if len({len(category.balanced_M) for category in categories}) != 1:
+        raise ValueError("methods are ranked over one or more categories that all of them were run on")
+    mean_M = np.mean([category.balanced_M for category in categories], axis=0)
+    drawn_RM = np.mean([category.balanced_RM for category in categories], axis=0)
+    order = np.argsort(-mean_M, kind="stable")
+    drawn_RM = drawn_RM[:, order]
+    better_RMM = drawn_RM[:, None, :] > drawn_RM[:, :, None] + 1e-9
+    equal_RMM = np.abs(drawn_RM[:, None, :] - drawn_RM[:, :, None]) <= 1e-9
+    rank_RM = better_RMM.sum(axis=2) + (equal_RMM.sum(axis=2) + 1) / 2
+    next_M = [float(better_RMM[:, m + 1, m].mean() + equal_RMM[:, m + 1, m].mean() / 2) for m in range(len(order) - 1)]
+    return Ranking(
+        tuple(order.tolist()),
+        mean_M[order],
+        np.quantile(drawn_RM, ENDS, axis=0).T,
+        np.quantile(rank_RM, ENDS, axis=0).T,
+        np.array([*next_M, np.nan]),
+        _cliques(drawn_RM),
+    )
+
+
+def _cliques(drawn_RM: NDArray[np.float64]) -> tuple[tuple[int, int], ...]:
+    """The longest runs of neighbours whose first and last are not told apart, none within another."""
+    found: list[tuple[int, int]] = []
+    methods = drawn_RM.shape[1]
+    for first in range(methods):
+        last = max(m for m in range(first, methods) if m == first or not _apart(drawn_RM[:, first], drawn_RM[:, m]))
+        if last > first and (not found or last > found[-1][1]):
+            found.append((first, last))
+    return tuple(found)
+
+
+def _apart(first_R: NDArray[np.float64], second_R: NDArray[np.float64]) -> bool:
+    low, high = np.quantile(first_R - second_R, ENDS)
+    return bool(low > 1e-9 or high < -1e-9)

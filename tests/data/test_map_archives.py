@@ -1,0 +1,54 @@
+"""Archives of maps, made by NumPy and torch themselves, against the maps as files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.common.errors import UserError
+from benchmarks.data.layouts import read_category
+from benchmarks.data.map_archives import unpack
+from benchmarks.data.map_files import map_path, read_map
+
+
+def archive(root: Path, path: Path) -> np.ndarray:
+    category = read_category(root, "parts")
+    images = [*category.train[:2], *category.test]
+    maps_NHW = np.random.default_rng(0).random((len(images), 12, 12), np.float32)
+    paths = [f"/elsewhere/MVTec/parts/{image.name}" for image in images]
+    if path.suffix == ".pt":
+        torch.save({"asmaps": torch.from_numpy(maps_NHW), "paths": paths}, path)
+    else:
+        np.savez(path, maps=maps_NHW[:, None], paths=np.array(paths))
+    return maps_NHW
+
+
+@pytest.mark.parametrize("name", ["theirs.pt", "theirs.npz"])
+def test_every_map_lands_beside_its_image(tree: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    root = tree()
+    maps_NHW = archive(root, tmp_path / name)
+    unpack(tmp_path / name, root, tmp_path / "maps")
+    category = read_category(root, "parts")
+    for image, map_HW in zip([*category.train[:2], *category.test], maps_NHW, strict=True):
+        stored = read_map(tmp_path / "maps" / "parts" / map_path(image), (24, 24))
+        assert np.array_equal(stored.own_HW, map_HW) and stored.at_image_size_HW.shape == (24, 24)
+
+
+def test_what_is_no_archive_is_named(tree: Callable[..., Path], tmp_path: Path) -> None:
+    root = tree()
+    np.savez(tmp_path / "a.npz", scores=np.zeros(3))
+    (tmp_path / "b.pt").write_bytes(b"no")
+    np.savez(tmp_path / "c.npz", maps=np.zeros((1, 4, 4)), paths=np.array(["x/parts/test/good/999.png"]))
+    np.savez(tmp_path / "d.npz", maps=np.full((1, 4, 4), np.nan), paths=np.array(["x/parts/test/good/000.png"]))
+    torch.save([1, 2], tmp_path / "e.pt")
+    for name, message in (
+        ("a.npz", "is no archive of maps"),
+        ("b.pt", "is no archive of maps"),
+        ("c.npz", "is of no image"),
+        ("d.npz", "16 values of its maps are NaN"),
+        ("e.pt", "is no archive of maps"),
+    ):
+        with pytest.raises(UserError, match=message):
+            unpack(tmp_path / name, root, tmp_path / "maps")

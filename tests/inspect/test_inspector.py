@@ -1,0 +1,138 @@
+"""An inspector saved by a run decides as the run did, to the last bit, and says what it cannot use."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from benchmarks.cli import main
+from benchmarks.common.errors import UserError
+from benchmarks.inspect import Inspector
+
+FAST = ["budget=smoke", "trainer=cpu", "progress=false", "logger=none", "threads=1", "save_inspector=true"]
+RUN = [
+    "method=dfm",
+    "method.weights=random",
+    "data=folder",
+    "category=parts",
+    "method.inputs.object.px=64",
+    "data.cache_dir=null",
+]
+
+
+def defectbench(*arguments: str, **settings: object) -> Result:
+    return CliRunner().invoke(main, [*arguments], **settings)  # type: ignore[arg-type]
+
+
+def drawn(number: int, defect: bool) -> Image.Image:
+    rng = np.random.default_rng(number)
+    y, x = np.mgrid[:64, :64]
+    gray = np.where(np.hypot(y - 32, x - 32) < 20, 170, 60) + rng.normal(0, 2, (64, 64))
+    if defect:
+        gray[26:38, 26:38] = 0
+    return Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8))
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*RANDOM weights")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("parts")
+    for kind, count, defect in (("good", 24, False), ("bad", 5, True)):
+        (root / "parts" / kind).mkdir(parents=True)
+        for number in range(count):
+            drawn(number + 100 * defect, defect).save(root / "parts" / kind / f"{number:02}.png")
+    return root
+
+
+@pytest.fixture(scope="module", params=["split", "cross"])
+def run(request: pytest.FixtureRequest, parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("results")
+    settings = [
+        f"data.root={parts}",
+        f"results.dir={results}",
+        f"protocol.held_out={request.param}",
+        "protocol.folds=3",
+    ]
+    result = defectbench("run", *FAST, *RUN, *settings)
+    assert result.exit_code == 0, result.output
+    return next(results.glob("runs/dfm/parts/seed=0"))
+
+
+def test_scores_and_decisions_are_those_of_the_run(parts: Path, run: Path) -> None:
+    inspector = Inspector.load(run / "inspector")
+    scores = pd.read_csv(run / "scores.csv", dtype={"score_0.001": str})
+    record = json.loads((run / "run.json").read_text())
+    test = scores[scores["split"] == "test"]
+    assert len(test) > 5
+    for row in test.to_dict("records"):
+        verdict = inspector(parts / "parts" / row["path"])
+        score = float(row["score_0.001"])  # digits as written
+        assert verdict.score == score, row["path"]
+        assert verdict.defective == (score > record["result"]["threshold"])
+
+
+def test_paths_pillow_images_and_arrays_give_one_verdict(parts: Path, run: Path) -> None:
+    inspector, path = Inspector.load(run / "inspector"), parts / "parts" / "bad" / "00.png"
+    image = Image.open(path)
+    assert (
+        inspector(path).score
+        == inspector(str(path)).score
+        == inspector(image).score
+        == inspector(np.asarray(image)).score
+    )
+
+
+def test_an_image_unlike_the_training_images_is_said(run: Path) -> None:
+    verdict = Inspector.load(run / "inspector")(drawn(0, False).resize((80, 60)).convert("RGB"))
+    assert verdict.notes == (
+        "80 x 60 pixels, the training images had 64 x 64",
+        "8-bit colour, the training images were 8-bit gray",
+    )
+
+
+def test_the_command_prints_a_line_for_each_image_and_its_exit_code_says_the_worst(
+    parts: Path, run: Path, tmp_path: Path
+) -> None:
+    good, bad = parts / "parts" / "good", parts / "parts" / "bad"
+    inspector = Inspector.load(run / "inspector")
+    shutil.copy(min(good.iterdir(), key=lambda path: inspector(path).score), tmp_path / "a b ü.png")
+    assert defectbench("inspect", str(run / "inspector"), str(tmp_path / "a b ü.png")).exit_code == 0
+
+    table, out = tmp_path / "verdicts.csv", tmp_path / "pictures"
+    result = defectbench("inspect", str(run / "inspector"), str(bad), "--csv", str(table), "--out", str(out))
+    assert result.exit_code == 1 and "DEFECTIVE" in result.output and "5 defective" in result.output
+    rows = pd.read_csv(table)
+    assert list(rows["decision"]) == ["defective"] * 5 and all(json.loads(text) for text in rows["regions"])
+    assert len(list(out.glob("*.png"))) == 5
+
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    paths = f"{tmp_path / 'broken.png'}\n{tmp_path / 'a b ü.png'}\n"
+    result = defectbench("inspect", str(run / "inspector"), "-", "--json", input=paths)
+    assert result.exit_code == 2 and "none of PNG" in result.output and '"decision": "good"' in result.output
+
+
+def test_a_folder_that_is_no_inspector_and_a_damaged_one_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is no inspector: it has no inspector\.json"):
+        Inspector.load(tmp_path)
+    copy = tmp_path / "copy"
+    shutil.copytree(run / "inspector", copy)
+    (copy / "weights.npz").write_bytes((copy / "weights.npz").read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"weights\.npz cannot be used"):
+        Inspector.load(copy)
+
+
+def test_a_folder_that_somebody_sent_runs_no_code_of_its_own(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run / "inspector", copy)
+    found = json.loads((copy / "inspector.json").read_text())
+    found["model"]["_target_"] = "os.system"
+    (copy / "inspector.json").write_text(json.dumps(found))
+    with pytest.raises(UserError, match="is not one of this benchmark's methods"):
+        Inspector.load(copy)

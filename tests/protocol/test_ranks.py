@@ -1,0 +1,69 @@
+"""Ranks against a slow bootstrap in plain loops, on cases with a known answer, and in time."""
+
+import time
+
+import numpy as np
+import pytest
+
+from benchmarks.protocol.ranks import Decided, Drawn, balanced_draws, ranking
+
+
+def decided(rng: np.random.Generator, skills: list[float], seeds: int = 3, good: int = 20, bad: int = 40) -> Decided:
+    """Images of differing difficulty, which methods share."""
+    hard_N = rng.random(good + bad)
+    noise_MSN = 0.2 * rng.normal(size=(len(skills), seeds, good + bad))
+    return Decided(np.array(skills)[:, None, None] + noise_MSN > hard_N, np.arange(good + bad) >= good)
+
+
+def test_draws_have_the_mean_and_spread_of_a_slow_bootstrap() -> None:
+    category = decided(np.random.default_rng(0), [0.5, 0.6], seeds=2, good=6, bad=9)
+    rng = np.random.default_rng(1)
+    slow = []
+    for _ in range(4000):
+        sides = []
+        for side_N in (category.defective_N, ~category.defective_N):
+            images = rng.choice(np.flatnonzero(side_N), side_N.sum())
+            sides.append([[category.right_MSN[m, s, images].mean() for s in range(2)] for m in range(2)])
+        both = np.mean(sides, axis=0)
+        slow.append([both[m, rng.integers(0, 2, 2)].mean() for m in range(2)])
+    fast = balanced_draws(category, np.random.default_rng(2), 20_000)
+    assert fast.mean(axis=0) == pytest.approx(np.mean(slow, axis=0), abs=0.01)
+    assert np.cov(fast.T) == pytest.approx(np.cov(np.array(slow).T), abs=2e-3)
+
+
+def test_equal_methods_are_a_clique_and_a_worse_one_is_not_in_it() -> None:
+    rng = np.random.default_rng(0)
+    categories = [decided(rng, [0.2, 0.8, 0.8]) for _ in range(8)]
+    found = ranking([Drawn.of(one, 2000, seed) for seed, one in enumerate(categories)])
+    assert found.order[-1] == 0 and found.cliques == ((0, 1),)
+    assert not found.best_alone and found.beats_next_M[1] > 0.999
+    assert found.rank_M2[-1].tolist() == [3, 3] and found.rank_M2[0, 0] == 1
+    assert np.all(found.interval_M2[:, 0] <= found.mean_M) and np.all(found.mean_M <= found.interval_M2[:, 1])
+
+
+def test_pairing_tells_apart_what_intervals_cannot() -> None:
+    """One more image of 60 right in each of many draws: the two intervals overlap, the paired difference is above 0."""
+    hard = np.random.default_rng(0).random(60) < 0.5
+    better = hard | (np.arange(60) % 4 == 0)
+    category = Decided(np.stack([hard, better])[:, None, :], np.arange(60) >= 20)
+    found = ranking([Drawn.of(category, 4000)])
+    assert found.best_alone and found.order == (1, 0)
+    assert found.interval_M2[0, 0] < found.interval_M2[1, 1]
+
+
+def test_one_image_of_forty_six_earns_no_star() -> None:
+    """0.600 over 0.590 on 46 images."""
+    right = np.arange(46) < 27
+    other = right.copy()
+    other[45] = True
+    found = ranking([Drawn.of(Decided(np.stack([right, other])[:, None, :], np.arange(46) >= 20), 2000)])
+    assert not found.best_alone and found.cliques == ((0, 1),)
+
+
+def test_ten_thousand_draws_of_a_whole_table_take_seconds() -> None:
+    rng = np.random.default_rng(0)
+    categories = [decided(rng, [0.5 + 0.02 * m for m in range(12)], seeds=5, good=31, bad=84) for _ in range(15)]
+    start = time.process_time()
+    found = ranking([Drawn.of(one, seed=seed) for seed, one in enumerate(categories)])
+    assert len(found.order) == 12
+    assert time.process_time() - start < 10
