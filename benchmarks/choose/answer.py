@@ -95,13 +95,19 @@ def _comparison(first: Contender, rest: Sequence[Contender], equals: Sequence[Co
 
 
 def _false_alarms(first: Contender, promise: Promise) -> str:
-    said = f"False alarms: promised at most {promise.bound:.1%} of new good parts"
-    if promise.alpha > promise.asked:
-        said += f" ({promise.asked:.1%} was asked for; {promise.held_out} held-out good images cannot promise less)"
+    asked = (
+        f", not the {promise.asked:.1%} that was asked for, which takes more good images"
+        if promise.alpha > promise.asked
+        else ""
+    )
+    said = (
+        f"False-alarm rate: the threshold is set for {promise.alpha:.1%} of new good parts{asked}; proven from "
+        f"{promise.held_out} good images is at most {promise.bound:.1%}"
+    )
     measured = first.false_alarms
     if measured is None:
-        return f"{said}; not measured, as no good image was left for testing."
-    return f"{said}; measured on the good test images: {_share(measured)}."
+        return f"{said}. Not measured, as no good image was left for testing."
+    return f"{said}. Measured on the good test images: {_share(measured)}."
 
 
 def _kinds(first: Contender, stand_in: bool) -> list[str]:

@@ -1,0 +1,77 @@
+"""What `choose` says follows from the scores: which method, how sure, and when none will do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.choose.answer import Answer, Promise, answer
+from benchmarks.choose.contenders import Contender, StandInResult
+from benchmarks.choose.runner import promise_of
+from tests.store.test_runs import RECORD, RESULT
+
+PROMISE = Promise(alpha=0.05, asked=0.05, bound=0.1, held_out=60)
+
+
+def contender(title: str, good: list[float], bad: list[float], stand_ins: tuple[bool, ...] = ()) -> Contender:
+    """A method with threshold 1 and these scores of good and bad test images."""
+    table = pd.DataFrame(
+        {
+            "path": [f"{index}.png" for index in range(len(good) + len(bad))],
+            "split": "test",
+            "defect_type": ["good"] * len(good) + (["scratch", "hole"] * len(bad))[: len(bad)],
+            "defective": np.arange(len(good) + len(bad)) >= len(good),
+            "score_0.001": [*good, *bad],
+        }
+    )
+    result = replace(RESULT, threshold=1.0, minimum_area=1e-3)
+    drawn = tuple(StandInResult("spot", 0.1, 0.2, found, 0.0) for found in stand_ins)
+    return Contender(title.lower(), title, replace(RECORD, result=result), Path(), table, drawn)
+
+
+def said(*contenders: Contender, promise: Promise = PROMISE, stand_in: bool = False) -> tuple[Answer, str]:
+    found = answer(contenders, promise, stand_in)
+    return found, "\n".join(found.sentences)
+
+
+def test_the_method_that_finds_more_is_named_with_the_runner_up() -> None:
+    sharp, dull = contender("Sharp", [0.5] * 20, [2.0] * 30), contender("Dull", [0.5] * 20, [2.0] * 15 + [0.5] * 15)
+    found, text = said(dull, sharp)
+    assert found.best is sharp and found.equals == ()
+    assert text.startswith("Use Sharp: it finds 30 of 30")
+    assert "Runner-up: Dull, which decides 15 images worse and 0 better" in text
+    assert "scratch 15 of 15" in text and "hole 15 of 15" in text
+
+
+def test_methods_within_chance_are_not_told_apart() -> None:
+    first, second = contender("First", [0.5] * 20, [2.0] * 30), contender("Second", [0.5] * 20, [2.0] * 28 + [0.5] * 2)
+    found, text = said(first, second)
+    assert found.equals == (second,) and "It cannot be told apart from Second: on 50 decided images" in text
+
+
+def test_none_is_good_enough_where_most_defects_are_missed_or_the_promise_is_broken() -> None:
+    found, text = said(contender("Blind", [0.5] * 20, [2.0] * 5 + [0.5] * 15))
+    assert found.best is None and text.startswith("None is good enough: the best, Blind, finds only 5 of 20")
+    found, text = said(contender("Nervous", [2.0] * 15 + [0.5] * 5, [2.0] * 20))
+    assert found.best is None and "raises false alarms on 15 of 20" in text and "light, position and focus" in text
+
+
+def test_a_few_false_alarms_by_chance_break_no_promise() -> None:
+    found, _ = said(contender("Fair", [2.0] * 2 + [0.5] * 18, [2.0] * 20))
+    assert found.best is not None
+
+
+def test_drawn_defects_are_called_a_stand_in() -> None:
+    found, text = said(contender("Only", [0.5] * 10, [], (True,) * 8 + (False,) * 2), stand_in=True)
+    assert found.best is not None and "8 of 10" in text and "drawn defects (a stand-in, not real ones)" in text
+
+
+@pytest.mark.parametrize(
+    ("images", "alpha", "possible"), [(49, 0.02, 0.02), (48, 0.02, 1 / 49), (30, 0.02, 1 / 31), (200, 0.02, 0.02)]
+)
+def test_too_few_good_images_promise_less(images: int, alpha: float, possible: float) -> None:
+    promise = promise_of(images, alpha)
+    assert promise.alpha == pytest.approx(possible, abs=2e-6)
+    assert promise.alpha * (images + 1) >= 1 and promise.bound >= promise.alpha
