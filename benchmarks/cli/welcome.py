@@ -37,10 +37,10 @@ def _images(here: Path) -> Iterator[str]:
         yield f"This folder is a category. Its parent is the dataset:\n{_run_on('..', here.resolve().name)}"
     elif any(path.suffix.lower() in IMAGE_SUFFIXES for path in here.iterdir()):
         yield (
-            "There are images here, but not in the layout of a dataset. Sort them like this, and run `defectbench` again:\n"
-            "  widget/train/good/      good parts\n"
-            "  widget/test/good/       good parts to test with\n"
-            "  widget/test/scratch/    defective parts, a folder for each kind of defect"
+            "There are images here. If they are all good, or this folder has subfolders of good and bad ones:\n"
+            + _commands(
+                ("defectbench choose .", "find the method that suits them, and make an inspector"),
+            )
         )
 
 
@@ -63,7 +63,7 @@ def _first_run() -> Iterator[str]:
         ("defectbench report --results results/quickstart", "tables and report.html"),
     )
     yield "On your own images, or on MVTec AD:\n" + _commands(
-        ("defectbench run -m method=variation_model,ae_l2 category=NAME data=folder data.root=DIR budget=short", ""),
+        ("defectbench choose DIR", "DIR holds good and bad images, or good ones alone"),
         ("defectbench data download --root data/mvtec_ad", "4.9 GiB; shows the licence first"),
     )
 

@@ -27,8 +27,8 @@ def test_a_dataset_gets_commands_with_its_categories(tree: Tree, tmp_path: Path)
     assert "category=widget data=folder data.root=.." in next_steps(tmp_path / "data" / "widget")
 
 
-def test_loose_images_get_the_layout(tree: Tree, tmp_path: Path) -> None:
-    assert "widget/train/good/" in next_steps(tree("widget") / "widget" / "train" / "good")
+def test_loose_images_get_choose(tree: Tree, tmp_path: Path) -> None:
+    assert "defectbench choose ." in next_steps(tree("widget") / "widget" / "train" / "good")
 
 
 def test_results_get_the_report(tmp_path: Path) -> None:
