@@ -81,6 +81,15 @@ def speed(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Our methods beside anomalib's, in an environment of their own: `nox -s peers -- --root DIR --weights FILE`."""
+    session.install("-c", CONSTRAINTS, "-e", ".[cpu,test]", "anomalib==2.7.0")
+    session.run("pytest", "-q", "tests/speed/test_peers.py")
+    if session.posargs:
+        session.run("python", "-m", "benchmarks.speed.peers", *session.posargs)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """The report page in headless Chromium, which must be installed (Debian: apt-get install chromium)."""
     install(session, "test", "browser")
