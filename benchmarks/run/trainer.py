@@ -94,10 +94,16 @@ def trainer_for(
     )
 
 
-def mlflow_logger(save_dir: str, tracking_uri: str | None) -> pl.loggers.Logger:
-    """Lightning's MLflow logger, into a folder unless a server is named."""
-    os.environ.setdefault(
-        "MLFLOW_ALLOW_FILE_STORE", "true"
-    )  # MLflow would rather have a database; a run's folder is enough here
-    logger: pl.loggers.Logger = pl.loggers.MLFlowLogger("defectbench", tracking_uri=tracking_uri, save_dir=save_dir)
+def mlflow_logger(save_dir: str, tracking_uri: str | None, run_name: str) -> pl.loggers.Logger:
+    """Lightning's MLflow logger, into a folder unless a server is named; a dead one is an error within ten seconds."""
+    settings = {
+        "MLFLOW_ALLOW_FILE_STORE": "true",  # MLflow would rather have a database; a run's folder is enough here
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+    logger: pl.loggers.Logger = pl.loggers.MLFlowLogger(
+        "defectbench", run_name=run_name, tracking_uri=tracking_uri, save_dir=save_dir
+    )
     return logger

@@ -120,7 +120,7 @@ def _connected(settings: Mapping[str, Any]) -> Iterator[None]:
     if not ray.is_initialized():
         try:
             ray.init(logging_level=logging.ERROR, **settings)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray raises bare ones, such as for a node that was too slow to start
             address = settings.get("address")
             raise UserError(f"Ray does not start with hydra.launcher.ray.init.address={address}: {error}") from error
     try:
