@@ -1,6 +1,8 @@
 """Images of a category, decoded once: one uint8 array of shape (N, H, W, C), memory-mapped from a file keyed by content."""
 
 import hashlib
+import io
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +21,11 @@ from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.images import Colour, Fit, decode, to_pixels
 from benchmarks.data.index import ImageFile
 
-FORMAT = 2  # raise it when decoding changes
+FORMAT = 3  # raise it when decoding changes
+
+CHECKSUM = 16  # bytes
+BLOCK = 2**22
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,9 @@ def load_images(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path
     if cache_dir is None:
         return np.stack(list(_decoded(images, decoding)))
     path = cache_dir / "pixels" / f"{_key(images, decoding, cache_dir)}.npy"
+    if path.exists() and not _is_sound(path):
+        log.warning("%s has changed since it was written, or is cut: the images are decoded anew", path)
+        path.unlink(missing_ok=True)
     if not path.exists():
         with replacing(path) as temporary:
             _write(temporary, images, decoding)
@@ -119,12 +128,28 @@ def _key(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path) -> st
 
 
 def _write(path: Path, images: Sequence[ImageFile], decoding: Decoding) -> None:
-    """Write the .npy file image by image: a full disk is then an OSError, where a memory map would be killed."""
+    """Write the .npy file image by image, with a checksum: a full disk is an OSError, where a memory map would be killed."""
     shape = (len(images), decoding.height, decoding.width, decoding.channels)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    total = hashlib.blake2b(header.getvalue(), digest_size=CHECKSUM)
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        file.write(header.getvalue())
         for pixels in _decoded(images, decoding):
-            file.write(np.ascontiguousarray(pixels).data)
+            content = np.ascontiguousarray(pixels).data
+            total.update(content)
+            file.write(content)
+        file.write(total.digest())  # readers of .npy files take what the header says, and no more
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a cache file holds what was written: a flipped bit would move a threshold without a word."""
+    total, left = hashlib.blake2b(digest_size=CHECKSUM), path.stat().st_size - CHECKSUM
+    with path.open("rb") as file:
+        while left > 0 and (block := file.read(min(left, BLOCK))):
+            total.update(block)
+            left -= len(block)
+        return left == 0 and file.read() == total.digest()
 
 
 def _decoded(images: Sequence[ImageFile], decoding: Decoding) -> Iterator[NDArray[np.uint8]]:

@@ -50,7 +50,7 @@ def one_left_out(
         UserError: no such digit, files that are absent or not what their names say.
     """
     if digit not in range(10):
-        raise UserError(f"category.digit={digit} is no digit from 0 to 9.")
+        raise UserError(f"category.digit={digit} is no digit from 0 to 9: say category=digit_N.")
     parts = _embedded() if folder is None else _mnist(Path(folder), download)
     pictures = [_resized(part.images_NHW, px) for part in parts]
     if len(parts) == 2:
@@ -129,8 +129,9 @@ def _read_idx(path: Path, magic: int) -> NDArray[np.uint8]:
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be unpacked ({error}): fetch it again.") from error
     dimensions = magic & 255
-    header = np.frombuffer(content[: 4 * (1 + dimensions)], ">i4")
-    if len(header) != 1 + dimensions or header[0] != magic:
+    length = 4 * (1 + dimensions)
+    header = np.frombuffer(content[:length] if len(content) >= length else b"", ">i4").astype(np.int64)
+    if len(header) == 0 or header[0] != magic or (header[1:] < 0).any():
         raise UserError(f"{path} is no IDX file of {'images' if magic == IMAGES_MAGIC else 'labels'}: fetch it again.")
     values = np.frombuffer(content, np.uint8, offset=4 * len(header))
     if values.size != np.prod(header[1:]):

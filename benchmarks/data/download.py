@@ -108,6 +108,10 @@ def _append(source: str, part: Path, progress: bool) -> None:
     with requests.get(source, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if _has_no_more(response, start):
             return
+        if start and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.unlink()  # longer than the archive: of another one, or damaged
+            _append(source, part, progress)
+            return
         response.raise_for_status()
         _refuse_web_page(response)
         if response.status_code == HTTPStatus.PARTIAL_CONTENT:

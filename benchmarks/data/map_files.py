@@ -53,17 +53,32 @@ def read_map(path: Path, size: tuple[int, int]) -> StoredMap:
     """
     try:
         with tifffile.TiffFile(path) as file:
-            first_HW = file.pages[0].asarray()
-            has_own = len(file.pages) > 1 and file.pages[1].aspage().description == OWN_SIZE
-            own_HW = file.pages[1].asarray() if has_own else first_HW
+            first = file.pages[0].aspage()
+            _check_page(path, first, size)
+            first_HW = first.asarray()
+            second = file.pages[1].aspage() if len(file.pages) > 1 else None
+            own_HW = first_HW
+            if second is not None and second.description == OWN_SIZE:
+                _check_page(path, second, None)
+                own_HW = second.asarray()
     except (OSError, ValueError, LookupError, TypeError, struct.error) as error:
         raise UserError(f"Cannot read {path} as a TIFF ({error}). Write the map anew.") from error
-    if first_HW.shape != size:
-        found = " x ".join(str(length) for length in first_HW.shape[::-1])
+    return StoredMap(_checked(path, first_HW), _checked(path, own_HW))
+
+
+def _check_page(path: Path, page: tifffile.TiffPage, size: tuple[int, int] | None) -> None:
+    """Compare what a page's header declares with what is wanted, before memory is asked for."""
+    found = " x ".join(str(length) for length in page.shape[::-1])
+    if size is not None and page.shape != size:
         raise UserError(
             f"{path} has {found} pixels, its image {size[1]} x {size[0]}. Write one map of the image's size, resized bilinearly."
         )
-    return StoredMap(_checked(path, first_HW), _checked(path, own_HW))
+    if len(page.shape) != 2:
+        raise UserError(
+            f"{path}: its second page is {found}, not one map. Leave it out, or write the map of the method's size."
+        )
+    if page.compression == 1 and page.nbytes > path.stat().st_size:
+        raise UserError(f"{path} declares {found} pixels, more than the file holds. Write the map anew.")
 
 
 def _checked(path: Path, map_HW: NDArray[np.generic]) -> NDArray[np.float32]:

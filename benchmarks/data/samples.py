@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.data.datasets import batches
 from benchmarks.data.index import GOOD
 from benchmarks.data.order import OrderedData
-from benchmarks.data.split import draw, split
+from benchmarks.data.split import SAMPLES, draw, split
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class SampleData(OrderedData):
         super().__init__(seed)
         self.samples = samples
         self.batch_size, self.predict_batch_size = batch_size, predict_batch_size
-        fit_part, self.held_out = split(range(len(samples.train)), validation_share, seed)
+        fit_part, self.held_out = split(range(len(samples.train)), validation_share, seed, SAMPLES)
         self.fitted_to = draw(fit_part, limit, seed)
         self.mean, self.scale = np.zeros(()), np.ones(())
         if standardise:
@@ -111,9 +111,11 @@ class _InMemory(Dataset[Tensor]):
 
 
 def _mean_and_scale(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Mean and standard deviation of each value; one that never changes keeps its scale."""
-    deviation = values.std(axis=0, dtype=np.float64)
-    return values.mean(axis=0, dtype=np.float64), np.where(deviation > 0, deviation, 1.0)
+    """Mean and standard deviation of each value; one that never changes but by rounding (scikit-learn's bound) keeps its scale."""
+    mean, variance = values.mean(axis=0, dtype=np.float64), values.var(axis=0, dtype=np.float64)
+    rounding = len(values) * np.finfo(np.float64).eps
+    constant = variance <= rounding * variance + (rounding * mean) ** 2
+    return mean, np.where(constant, 1.0, np.sqrt(variance))
 
 
 def _hash(values: NDArray[Any], *labels: Sequence[str]) -> str:

@@ -19,7 +19,13 @@ class Fold(NamedTuple):
     of: int
 
 
-def split(train: Sequence[T], validation_share: float, seed: int) -> tuple[list[T], list[T]]:
+IMAGES = "good training image(s)", "good images to train/good"
+SAMPLES = "normal sample(s)", "normal rows or digits"
+Words = tuple[str, str]
+"""What is split, and what to add where there is too little of it."""
+
+
+def split(train: Sequence[T], validation_share: float, seed: int, words: Words = IMAGES) -> tuple[list[T], list[T]]:
     """Draw the validation images from the good training images; both parts keep the given order.
 
     Returns:
@@ -31,9 +37,9 @@ def split(train: Sequence[T], validation_share: float, seed: int) -> tuple[list[
     held_out = round(validation_share * len(train))
     if not 1 <= held_out < len(train):
         raise UserError(
-            f"{len(train)} good training image(s) and protocol.validation_share={validation_share} leave "
+            f"{len(train)} {words[0]} and protocol.validation_share={validation_share} leave "
             f"{len(train) - held_out} to fit to and {held_out} for the threshold; both need at least one. "
-            "Add good images to train/good or change the share."
+            f"Add {words[1]} or change the share."
         )
     chosen = set(stream(seed, "split").permutation(len(train))[:held_out].tolist())
     fit_part = [image for index, image in enumerate(train) if index not in chosen]

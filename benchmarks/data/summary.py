@@ -73,7 +73,7 @@ def summarise(category: Category, survey: Survey) -> Summary:
     images = [*category.train, *category.test]
     bad = [image for image in category.test if image.is_defective]
     headers = [survey.headers[image.path] for image in images if image.path in survey.headers]
-    kind, because = _kind(category.train)
+    kind, because = kind_of(category.train)
     sizes = Counter(header.size for header in headers)
     return Summary(
         survey,
@@ -98,7 +98,7 @@ def _all_square(headers: Sequence[Header]) -> bool:
     return all(header.size[0] == header.size[1] for header in headers)
 
 
-def _kind(train: Sequence[ImageFile]) -> tuple[Kind, str]:
+def kind_of(train: Sequence[ImageFile]) -> tuple[Kind, str]:
     """An object lies in one place, so that the mean image shows it; a surface looks alike everywhere, so that its mean is flat."""
     explained = _explained(_small(train[:: -(-len(train) // LOOKED_AT)]))
     share = f"{100 * explained:.0f} % of what varies from pixel to pixel is the same in all images"

@@ -5,8 +5,11 @@ transactions, 492 of them frauds) or one of your own. Without a file: scikit-lea
 W. Wolberg, University of Wisconsin), benign rows normal.
 """
 
+import re
 from collections.abc import Collection
+from csv import reader as csv_lines
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,7 @@ from benchmarks.data.split import hold_out
 
 CHUNK = 50_000
 HEADER_LINES = 1
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
 def read_rows(
@@ -71,12 +75,16 @@ def _from_csv(path: Path, label: str, normal: str | int | float, drop: Collectio
         raise UserError(f"No file {path}: name a CSV with data.csv=FILE.")
     values, labels = [], []
     try:
-        with pd.read_csv(path, chunksize=CHUNK, index_col=False, low_memory=False) as chunks:
+        style = _style(path)
+        text = {label: str}  # as it stands: NA and None are labels, too
+        with pd.read_csv(path, chunksize=CHUNK, index_col=False, low_memory=False, converters=text, **style) as chunks:
             for chunk in chunks:
                 columns = _value_columns(path, list(chunk.columns), label, drop)
                 values.append(_numbers(path, chunk[columns]))
                 labels.append(_labels(path, chunk[label]))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8.") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
     if not sum(map(len, values)):
         raise UserError(f"{path} holds no rows.")
@@ -89,6 +97,25 @@ def _from_csv(path: Path, label: str, normal: str | int | float, drop: Collectio
         )
     names = np.array([f"line {row + HEADER_LINES + 1}" for row in range(len(texts))], object)
     return np.concatenate(values), np.where(is_normal, GOOD, f"{label}=" + texts), names
+
+
+def _style(path: Path) -> dict[str, Any]:
+    """How a table is written, by its first two lines: comma, semicolon or tab; decimal point or comma; with or without a BOM.
+
+    Raises:
+        UserError: the rows are longer than the header.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head, first = file.readline(), file.readline()
+    separator = max(",;\t", key=head.count)
+    header, row = next(csv_lines([head], delimiter=separator), []), next(csv_lines([first], delimiter=separator), [])
+    if len(row) > len(header):
+        raise UserError(
+            f"{path}, line 2: {len(row)} values, but the header has {len(header)} columns. If the first column is a row number, as "
+            "R's write.table leaves it, give it a name in the header."
+        )
+    comma = separator != "," and any(DECIMAL_COMMA.fullmatch(value.strip()) for value in row)
+    return {"sep": separator, "decimal": "," if comma else ".", "encoding": "utf-8-sig"}
 
 
 def _value_columns(path: Path, columns: list[str], label: str, drop: Collection[str]) -> list[str]:
@@ -127,8 +154,9 @@ def _numbers(path: Path, chunk: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _labels(path: Path, labels: pd.Series) -> NDArray[np.object_]:
-    if labels.isna().any():
-        line = _line(labels.index[labels.isna()][0])
+    missing = labels.str.strip() == ""
+    if missing.any():
+        line = _line(labels.index[missing][0])
         raise UserError(f"{path}, line {line}: no label in column '{labels.name}'. Remove such rows or label them.")
     return np.array([_as_text(label) for label in labels], object)
 

@@ -24,6 +24,7 @@ from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.cache import memo_of
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.fingerprint import fingerprint
+from benchmarks.data.images import Fit as FitOfImages
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.split import Fold
 from benchmarks.inspect.saving import save_inspector
@@ -198,7 +199,8 @@ def _rule(config: DictConfig, fits: Sequence[Fit]) -> Rule:
 
 
 def _scores(config: DictConfig, category: Category, maps_folder: Path | None) -> Scores:
-    return Scores(category, config.protocol, maps_folder, method_class(config).has_own_score())
+    fit: FitOfImages = config.input.fit if config.input.px else "squash"
+    return Scores(category, config.protocol, maps_folder, method_class(config).has_own_score(), fit)
 
 
 def _promise(config: DictConfig, rule: Rule, scores: Scores) -> dict[str, str | int | float]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import replacing
-from benchmarks.data.images import size_of
+from benchmarks.data.images import Fit, content_box, cropped_box, size_of
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.map_files import StoredMap, map_path, write_map
 from benchmarks.data.masks import read_mask
@@ -51,6 +51,7 @@ class Scores:
     Args:
         protocol: `protocol` of the configuration.
         maps_folder: where maps are written, if they are wanted.
+        fit: how images that are not square were brought to the maps' size.
         own_score: whether the maps come with image scores of the method's own.
 
     Raises:
@@ -63,12 +64,13 @@ class Scores:
         protocol: DictConfig,
         maps_folder: Path | None = None,
         own_score: bool = False,
+        fit: Fit = "squash",
     ) -> None:
         if protocol.image_score not in (MAP_AREA, OWN):
             raise UserError(f"protocol.image_score is {MAP_AREA} or {OWN}, not {protocol.image_score}.")
         if protocol.image_score == OWN and not own_score:
             raise UserError(f"protocol.image_score={OWN}: there is no image score but that of the map, {MAP_AREA}.")
-        self.category, self.protocol, self.maps_folder = category, protocol, maps_folder
+        self.category, self.protocol, self.maps_folder, self.fit = category, protocol, maps_folder, fit
         self.areas, self.rule = areas_of(protocol), Rule.of(protocol.threshold)
         self.threshold = math.nan
         self.map_size = (0, 0)
@@ -86,10 +88,11 @@ class Scores:
         Args:
             fold: the one that the image is in, and that the method was not fitted to.
         """
+        map_HW = self._content(image, map_HW)
         self._add("validation", image, map_HW.shape, self._columns(map_HW, own))
         self._fold.append(fold)
         if self.maps_folder is not None:
-            self._write(image, map_HW, resize_map(map_HW, *size_of(image.path)))
+            self._write(image, map_HW, self._at_image_size(image, map_HW))
 
     def start_test(self) -> None:
         """Settle the threshold and begin to gather pixels. Before this no pixel of a test image is decoded."""
@@ -104,6 +107,7 @@ class Scores:
     ) -> None:
         """Score a test image by the maps of all K fits of `held_out=cross`; its pixels are those of their mean."""
         owns: list[float | None] = [None] * len(maps_KHW) if own_K is None else [*own_K]
+        maps_KHW = np.stack([self._content(image, map_HW) for map_HW in maps_KHW])
         each = pd.DataFrame([self._columns(map_HW, own) for map_HW, own in zip(maps_KHW, owns, strict=True)])
         fold_V = np.array(self._fold)
         columns = {
@@ -121,6 +125,8 @@ class Scores:
         columns: dict[str, float] | None = None,
     ) -> None:
         """Score the map of a test image; its pixels are taken at the mask's size, where the image has that size too."""
+        if columns is None:
+            map_HW = self._content(image, map_HW)
         self._add("test", image, map_HW.shape, columns or self._columns(map_HW, own))
         if not image.is_defective:
             area = area_in_pixels(self.protocol.minimum_area, map_HW.size)
@@ -128,7 +134,7 @@ class Scores:
         if self.pixels is None and self.maps_folder is None:
             return
         if at_image_size_HW is None:
-            at_image_size_HW = resize_map(map_HW, *size_of(image.path))
+            at_image_size_HW = self._at_image_size(image, map_HW)
         if self.pixels is not None:
             self._add_pixels(self.pixels, image, at_image_size_HW)
         if self.maps_folder is not None:
@@ -143,6 +149,24 @@ class Scores:
     def folds(self) -> tuple[int, ...]:
         """The fold of each held-out image."""
         return tuple(self._fold)
+
+    def _content(self, image: ImageFile, map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A map without what was padded: no part of the image, so no part of its score."""
+        if self.fit != "pad":
+            return map_HW
+        top, left, bottom, right = content_box(size_of(image.path), map_HW.shape[0], self.fit)
+        return np.ascontiguousarray(map_HW[top:bottom, left:right])
+
+    def _at_image_size(self, image: ImageFile, map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A map at its image's size; what was cropped away was not looked at and gets the lowest score."""
+        size = size_of(image.path)
+        top, left, bottom, right = cropped_box(size, self.fit)
+        seen_HW = resize_map(map_HW, bottom - top, right - left)
+        if seen_HW.shape == size:
+            return seen_HW
+        whole_HW = np.full(size, map_HW.min(), np.float32)
+        whole_HW[top:bottom, left:right] = seen_HW
+        return whole_HW
 
     def table(self) -> pd.DataFrame:
         """One row per image: path, split, defect_type, defective, a score for each area, the map's maximum, any own score."""
