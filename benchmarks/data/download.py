@@ -41,6 +41,10 @@ class _SourceError(Exception):
     """Why one source did not deliver; the next one is tried."""
 
 
+class _TooLong(Exception):
+    """What had arrived earlier was longer than the archive; it is gone, and the download begins anew."""
+
+
 def download_archive(sources: Sequence[str], sha256: str, folder: Path, file_name: str, progress: bool = True) -> Path:
     """Fetch an archive into `folder` from the first source that has it, and return its path.
 
@@ -96,6 +100,8 @@ def _fetch(source: str, part: Path, progress: bool) -> None:
         try:
             _append(source, part, progress)
             return
+        except _TooLong:
+            continue
         except requests.RequestException:
             if _size(part) <= before:
                 raise
@@ -110,8 +116,7 @@ def _append(source: str, part: Path, progress: bool) -> None:
             return
         if start and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.unlink()  # longer than the archive: of another one, or damaged
-            _append(source, part, progress)
-            return
+            raise _TooLong
         response.raise_for_status()
         _refuse_web_page(response)
         if response.status_code == HTTPStatus.PARTIAL_CONTENT:

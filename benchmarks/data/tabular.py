@@ -22,6 +22,7 @@ from benchmarks.data.split import hold_out
 
 CHUNK = 50_000
 HEADER_LINES = 1
+MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?", "-"]
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
@@ -75,9 +76,8 @@ def _from_csv(path: Path, label: str, normal: str | int | float, drop: Collectio
         raise UserError(f"No file {path}: name a CSV with data.csv=FILE.")
     values, labels = [], []
     try:
-        style = _style(path)
-        text = {label: str}  # as it stands: NA and None are labels, too
-        with pd.read_csv(path, chunksize=CHUNK, index_col=False, low_memory=False, converters=text, **style) as chunks:
+        style = _style(path, label)
+        with pd.read_csv(path, chunksize=CHUNK, index_col=False, low_memory=False, **style) as chunks:
             for chunk in chunks:
                 columns = _value_columns(path, list(chunk.columns), label, drop)
                 values.append(_numbers(path, chunk[columns]))
@@ -99,7 +99,7 @@ def _from_csv(path: Path, label: str, normal: str | int | float, drop: Collectio
     return np.concatenate(values), np.where(is_normal, GOOD, f"{label}=" + texts), names
 
 
-def _style(path: Path) -> dict[str, Any]:
+def _style(path: Path, label: str) -> dict[str, Any]:
     """How a table is written, by its first two lines: comma, semicolon or tab; decimal point or comma; with or without a BOM.
 
     Raises:
@@ -115,7 +115,14 @@ def _style(path: Path) -> dict[str, Any]:
             "R's write.table leaves it, give it a name in the header."
         )
     comma = separator != "," and any(DECIMAL_COMMA.fullmatch(value.strip()) for value in row)
-    return {"sep": separator, "decimal": "," if comma else ".", "encoding": "utf-8-sig"}
+    return {
+        "sep": separator,
+        "decimal": "," if comma else ".",
+        "encoding": "utf-8-sig",
+        "dtype": {label: str},  # as it stands: NA and None are labels, too
+        "keep_default_na": False,
+        "na_values": {name: MISSING for name in header if name != label},
+    }
 
 
 def _value_columns(path: Path, columns: list[str], label: str, drop: Collection[str]) -> list[str]:
@@ -154,7 +161,7 @@ def _numbers(path: Path, chunk: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _labels(path: Path, labels: pd.Series) -> NDArray[np.object_]:
-    missing = labels.str.strip() == ""
+    missing = labels.isna() | (labels.str.strip() == "")
     if missing.any():
         line = _line(labels.index[missing][0])
         raise UserError(f"{path}, line {line}: no label in column '{labels.name}'. Remove such rows or label them.")

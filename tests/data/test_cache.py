@@ -73,3 +73,17 @@ def test_original_size_needs_one_size(tree: Callable[..., Path]) -> None:
     assert load(root, None, px=16).shape == (10, 16, 16, 3)
     with pytest.raises(UserError, match=r"007\.png has 20 x 24 pixels, the first training image 24 x 24"):
         load(root, None, px=None)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_a_damaged_cache_is_decoded_anew_and_said(
+    tree: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    root = tree()
+    pixels = np.array(load(root, tmp_path / "cache"))
+    (file,) = (tmp_path / "cache" / "pixels").glob("*.npy")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 64
+    file.write_bytes({"flip": content, "cut": content[:1000], "empty": b""}[damage])
+    np.testing.assert_array_equal(load(root, tmp_path / "cache"), pixels)
+    assert "decoded anew" in caplog.text and str(file) in caplog.text

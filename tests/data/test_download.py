@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         start = int(re.findall(r"\d+", asked)[0]) if asked and path in {"ranges", "wrong_range"} else 0
         if path == "gone":
             return self.send_error(410)
-        if start == len(BODY):
+        if start >= len(BODY):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(BODY)}")
             return self.end_headers()
@@ -114,6 +114,11 @@ def test_a_part_that_was_complete_is_not_fetched_again(server: Server, tmp_path:
     (tmp_path / "a.tar.xz.part").write_bytes(BODY)
     assert fetch(tmp_path, server.url("ranges")).read_bytes() == BODY
     assert server.seen == []
+
+
+def test_a_part_longer_than_the_archive_begins_anew(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.tar.xz.part").write_bytes(BODY + b"more")
+    assert fetch(tmp_path, server.url("ranges")).read_bytes() == BODY
 
 
 def test_without_range_support_it_begins_anew(server: Server, tmp_path: Path) -> None:

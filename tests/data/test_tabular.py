@@ -59,7 +59,6 @@ def with_line(number: int, text: str) -> list[str]:
     ("lines", "message"),
     [
         (["a,b,Clas", "1,2,0"], r"no column 'Class' \(data.label=NAME\). Did you mean Clas\?"),
-        (["a;b;Class", "1;2;0"], "no column 'Class'"),
         (with_line(9, "4,three,0"), r"line 9: column 'b' holds text \('three'\), .*data.drop=\[b\]"),
         (with_line(8, "4,,0"), r"line 8: column 'b' is empty"),
         (with_line(8, "inf,4,0"), r"line 8: column 'a' is infinite"),
@@ -87,7 +86,7 @@ def test_other_bad_input(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no column 'c' \(data.drop=\[NAME\]\)"):
         read(write(tmp_path, GOOD), drop=("c",))
     (tmp_path / "table.csv").write_bytes(b"a,b,Class\n1,\xff\xfe,0\n")
-    with pytest.raises(UserError, match="cannot be read as CSV"):
+    with pytest.raises(UserError, match="is not UTF-8"):
         read(tmp_path / "table.csv")
 
 
@@ -103,3 +102,34 @@ def test_real_transactions() -> None:
     samples = read(REAL)
     assert samples.train.shape == (984, 30) and samples.anomalous.sum() == 492 and len(samples.test) == 246 + 492
     assert np.isfinite(samples.train).all()
+
+
+def lines_of(separator: str, decimal: str) -> list[str]:
+    rows = ["a,b,Class", *(f"{i},{i / 2},0" for i in range(10)), "100,50.5,1", "200,60.5,1"]
+    return [row.replace(",", separator).replace(".", decimal) for row in rows]
+
+
+@pytest.mark.parametrize(("separator", "decimal"), [(";", ","), (";", "."), ("\t", ",")])
+def test_semicolons_tabs_and_decimal_commas_are_read_right(tmp_path: Path, separator: str, decimal: str) -> None:
+    samples = read(write(tmp_path, lines_of(separator, decimal)))
+    assert samples.test[-1].tolist() == [200, 60.5]
+
+
+def test_rows_longer_than_the_header_are_refused_with_their_line(tmp_path: Path) -> None:
+    head, *rows = GOOD
+    with pytest.raises(UserError, match=r"line 2: 4 values, but the header has 3 columns"):
+        read(write(tmp_path, [head, *(f"{i},{row}" for i, row in enumerate(rows))]))
+    with pytest.raises(UserError, match=r"line 5"):
+        read(write(tmp_path, [*GOOD[:4], "1,2,3,4", *GOOD[4:]]))
+
+
+def test_labels_that_read_as_missing_are_labels(tmp_path: Path) -> None:
+    samples = read(write(tmp_path, [line.replace(",1", ",NA") if line.endswith(",1") else line for line in GOOD]))
+    assert sorted(samples.test_types) == ["Class=NA", "Class=NA", "good", "good"]
+
+
+def test_another_encoding_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    path.write_bytes(path.read_bytes().replace(b"a,b", b"\xe4,b"))
+    with pytest.raises(UserError, match="is not UTF-8"):
+        read(path)
