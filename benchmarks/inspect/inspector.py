@@ -17,6 +17,7 @@ from benchmarks.data.images import open_image
 from benchmarks.inspect.specification import Specification, fitted_methods, read_specification
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.cross import cross_scores
+from benchmarks.protocol.placement import area_on_image, map_on_image
 from benchmarks.protocol.regions import bounding_box, label_regions
 
 ImageLike = Path | str | Image.Image | NDArray[np.uint8]
@@ -124,12 +125,15 @@ class Inspector:
     def _verdict(self, opened: "_Opened", maps_KHW: NDArray[np.float32], score: float, start: float) -> Verdict:
         size = (opened.image.height, opened.image.width)
         map_HW = maps_KHW.mean(axis=0) if len(maps_KHW) > 1 else maps_KHW[0]
+        area, fit = self.specification.area, self.decoding.fit if self.decoding.px else "squash"
+        if fit != "squash":  # padding is no part of the image
+            map_HW, area = map_on_image(map_HW, size, fit), area_on_image(area, size, fit)
         return Verdict(
             name=opened.name,
             defective=score > self.specification.threshold,
             score=score,
             threshold=self.specification.threshold,
-            regions=regions_of(map_HW, self.specification.map_threshold, self.specification.area, size),
+            regions=regions_of(map_HW, self.specification.map_threshold, area, size),
             milliseconds=1000 * (time.perf_counter() - start),
             size=size,
             notes=self._unlike_training(size, opened.image.mode),

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import replacing
-from benchmarks.data.images import Fit, content_box, cropped_box, size_of
+from benchmarks.data.images import Fit, size_of
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.map_files import StoredMap, map_path, write_map
 from benchmarks.data.masks import read_mask
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.cross import cross_scores
-from benchmarks.protocol.pixel_metrics import PixelScores, resize_map
+from benchmarks.protocol.pixel_metrics import PixelScores
+from benchmarks.protocol.placement import map_on_image
 from benchmarks.protocol.regions import regions_above
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.run.kept_maps import BatchOfMaps, KeptMaps
@@ -88,11 +89,10 @@ class Scores:
         Args:
             fold: the one that the image is in, and that the method was not fitted to.
         """
-        map_HW = self._content(image, map_HW)
         self._add("validation", image, map_HW.shape, self._columns(map_HW, own))
         self._fold.append(fold)
         if self.maps_folder is not None:
-            self._write(image, map_HW, self._at_image_size(image, map_HW))
+            self._write(image, map_HW, map_on_image(map_HW, size_of(image.path), self.fit))
 
     def start_test(self) -> None:
         """Settle the threshold and begin to gather pixels. Before this no pixel of a test image is decoded."""
@@ -107,7 +107,6 @@ class Scores:
     ) -> None:
         """Score a test image by the maps of all K fits of `held_out=cross`; its pixels are those of their mean."""
         owns: list[float | None] = [None] * len(maps_KHW) if own_K is None else [*own_K]
-        maps_KHW = np.stack([self._content(image, map_HW) for map_HW in maps_KHW])
         each = pd.DataFrame([self._columns(map_HW, own) for map_HW, own in zip(maps_KHW, owns, strict=True)])
         fold_V = np.array(self._fold)
         columns = {
@@ -125,8 +124,6 @@ class Scores:
         columns: dict[str, float] | None = None,
     ) -> None:
         """Score the map of a test image; its pixels are taken at the mask's size, where the image has that size too."""
-        if columns is None:
-            map_HW = self._content(image, map_HW)
         self._add("test", image, map_HW.shape, columns or self._columns(map_HW, own))
         if not image.is_defective:
             area = area_in_pixels(self.protocol.minimum_area, map_HW.size)
@@ -134,7 +131,7 @@ class Scores:
         if self.pixels is None and self.maps_folder is None:
             return
         if at_image_size_HW is None:
-            at_image_size_HW = self._at_image_size(image, map_HW)
+            at_image_size_HW = map_on_image(map_HW, size_of(image.path), self.fit)
         if self.pixels is not None:
             self._add_pixels(self.pixels, image, at_image_size_HW)
         if self.maps_folder is not None:
@@ -149,24 +146,6 @@ class Scores:
     def folds(self) -> tuple[int, ...]:
         """The fold of each held-out image."""
         return tuple(self._fold)
-
-    def _content(self, image: ImageFile, map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A map without what was padded: no part of the image, so no part of its score."""
-        if self.fit != "pad":
-            return map_HW
-        top, left, bottom, right = content_box(size_of(image.path), map_HW.shape[0], self.fit)
-        return np.ascontiguousarray(map_HW[top:bottom, left:right])
-
-    def _at_image_size(self, image: ImageFile, map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A map at its image's size; what was cropped away was not looked at and gets the lowest score."""
-        size = size_of(image.path)
-        top, left, bottom, right = cropped_box(size, self.fit)
-        seen_HW = resize_map(map_HW, bottom - top, right - left)
-        if seen_HW.shape == size:
-            return seen_HW
-        whole_HW = np.full(size, map_HW.min(), np.float32)
-        whole_HW[top:bottom, left:right] = seen_HW
-        return whole_HW
 
     def table(self) -> pd.DataFrame:
         """One row per image: path, split, defect_type, defective, a score for each area, the map's maximum, any own score."""
