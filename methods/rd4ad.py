@@ -5,7 +5,7 @@ open is as in the authors' code (hq-deng/RD4AD).
 Idea: a frozen ResNet's three maps are fused into a code of 1/32 of the image's side, and a mirrored ResNet restores them from it.
 Where restored and original features point in different directions lies a defect. The paper's encoder is a Wide ResNet-50
 (`method.backbone=wide_resnet50_2`); the ResNet-18 here is in the authors' code.
-Cost of the paper's 200 epochs: about 5 h for 200 images on one CPU core, some ten minutes on a GPU.
+Cost of the paper's 200 epochs: about 6 h for 200 images on one CPU core, some ten minutes on a GPU.
 Not known to reproduce: the authors' AU-PRO averages over single images, with a normalisation of its own; it is not MVTec's.
 """
 

@@ -6,7 +6,7 @@ Detection, ICPR 2024 (arXiv 2408.03143), unsupervised setting; what it leaves op
 Idea: features pass a linear layer and take Gaussian noise where a Perlin mask says so: a defect in feature space. One head segments
 the noise, another decides from features and segmentation whether there is any; what they learn answers to true defects. The
 paper's network is a Wide ResNet-50 (`method.backbone=wide_resnet50_2`).
-Cost of the paper's 300 epochs: some 40 h for 200 images on one CPU core (2.5 s an image and epoch), half an hour on a GPU.
+Cost of the paper's 300 epochs: about 55 h for 200 images on one CPU core (3.4 s an image and epoch), half an hour on a GPU.
 Not known to reproduce: the AU-PRO published beside it is an old anomalib's.
 """
 
