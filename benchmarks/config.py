@@ -17,6 +17,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import project_file
@@ -24,6 +26,9 @@ from benchmarks.common.project import project_file
 CONF = project_file("conf")
 OWN = "own"
 """The category file that users' own categories start from."""
+
+MUST_SAY = {"method": ("name", "title", "family", "inputs", "train", "predict_batch_size", "model._target_")}
+"""What files of a group say at least, if more than their name."""
 
 SWEEP_FUNCTION = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(")
 QUOTED_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+""")
@@ -299,13 +304,30 @@ def is_forced(overrides: Iterable[str]) -> bool:
 
 @cache
 def options(group: str) -> dict[str, DictConfig]:
-    """The files of a config group, by the name that each gives itself. A method is in the benchmark by having a file there."""
-    found = {}
-    for path in sorted((CONF / group).glob("*.yaml")):
+    """The files of a config group by their names. A method is in the benchmark by having a file there.
+
+    Raises:
+        UserError: a file that is no YAML, lacks what it must say, or gives itself another name than it has.
+    """
+    return {path.stem: _option(path, group) for path in sorted((CONF / group).glob("*.yaml"))}
+
+
+def _option(path: Path, group: str) -> DictConfig:
+    try:
         config = OmegaConf.load(path)
-        assert isinstance(config, DictConfig)
-        found[str(config.name)] = config
-    return found
+    except (YAMLError, OmegaConfBaseException, OSError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    needed = MUST_SAY.get(group, ("name",))
+    missing = [key for key in needed if not OmegaConf.select(config, key)] if isinstance(config, DictConfig) else needed
+    if missing or not isinstance(config, DictConfig):
+        raise UserError(
+            f"{path} does not say {', '.join(missing)}. Each file in conf/{group} says {', '.join(needed)}."
+        )
+    if str(config.name) != path.stem:
+        raise UserError(
+            f"{path} says name: {config.name}, but what is stored is found by the file's name: {path.stem}."
+        )
+    return config
 
 
 def method_names(*kinds: str) -> list[str]:

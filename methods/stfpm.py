@@ -1,10 +1,11 @@
 """STFPM: a student network learns to give the features of a pretrained teacher; on a defect, which it never saw, it does not.
 
-Paper: Wang, Han, Ding, Huang, Student-Teacher Feature Pyramid Matching for Anomaly Detection, BMVC 2021 (arXiv 2103.04257); what it
-leaves open is as in the authors' code (gdwang08/STFPM).
+Paper: Wang, Han, Ding, Huang, Student-Teacher Feature Pyramid Matching for Anomaly Detection, BMVC 2021 (arXiv 2103.04257);
+settings as in the authors' code (gdwang08/STFPM).
 Idea: teacher and student are the same ResNet, one with ImageNet weights, one from scratch. Features are normalised to length 1 at
 each position; the map multiplies the squared differences of three layers, so that a defect must show at each scale.
-Cost of the paper's 100 epochs: about 2 h for 200 images on one CPU core, a few minutes on a GPU.
+Cost of the paper's 100 epochs: about 2 h for 200 images on one CPU core (0.42 s an image and epoch).
+Published (authors' README, ResNet-18, mean of 15 categories): image AUROC 0.955, pixel AUROC 0.970; bottle 1.000 and 0.988.
 Not known to reproduce: transistor's pixel AUROC of 0.82 is the method's own weakness (misplaced parts), not a failed run.
 anomalib's version sums its loss over the batch instead of averaging it, and fails to train on some categories.
 """

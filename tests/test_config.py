@@ -1,10 +1,13 @@
 """Every option of every group composes, and says what it must."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
 from benchmarks.config import CONF, category_set, chosen, method_names, quoted, register_categories
+from benchmarks.config import options as offered
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import Input, Training
 from benchmarks.data.mvtec_ad import table1
@@ -96,3 +99,40 @@ def test_budgets_only_lower_the_papers_numbers() -> None:
 def test_other_groups(group: str) -> None:
     for option in options(group):
         compose(f"{group}={option}")
+
+
+COMPLETE = """name: mine
+title: Mine
+family: modern
+inputs: {object: {px: 64}}
+train: {batch_size: 1}
+predict_batch_size: 1
+model: {_target_: methods.mine.Mine}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (COMPLETE.replace("name: mine", "name: ae_l2"), r"mine\.yaml says name: ae_l2, but .* the file's name: mine"),
+        (
+            COMPLETE.replace("inputs: {object: {px: 64}}\n", ""),
+            r"mine\.yaml does not say inputs\. Each file in conf/method says",
+        ),
+        (COMPLETE.replace("_target_", "target"), r"mine\.yaml does not say model\._target_"),
+        ("- a list", r"mine\.yaml does not say name, title"),
+        ("name: [", r"mine\.yaml cannot be read"),
+    ],
+    ids=["another name", "no inputs", "no target", "a list", "no YAML"],
+)
+def test_a_methods_file_must_say_what_it_is(
+    text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "method").mkdir()
+    file = tmp_path / "method" / "mine.yaml"
+    monkeypatch.setattr("benchmarks.config.CONF", tmp_path)
+    file.write_text(COMPLETE)
+    assert list(offered.__wrapped__("method")) == ["mine"]
+    file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        offered.__wrapped__("method")

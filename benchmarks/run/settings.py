@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import OWN, category_set
+from benchmarks.config import OWN, category_set, options
 from benchmarks.data.synthetic import CATEGORIES
 from benchmarks.store.paper import MVTEC_AD
 
@@ -19,6 +19,7 @@ def check(config: DictConfig) -> None:
     Raises:
         UserError: with the setting, its value, and what it takes.
     """
+    options("method")  # files that do not say what they must
     for problem in _problems(config):
         raise UserError(problem)
 
