@@ -110,7 +110,7 @@ class FittedMethod(Method):
         return None
 
     def training_step(self, batch: Tensor, batch_idx: int = 0) -> None:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):  # float32, as maps are made
             self.observe(batch)
             if self.trainer.is_last_batch and self.current_epoch == self.passes - 1:
                 self.fit()  # before Lightning's validation loop, which may calibrate on held-out images

@@ -5,6 +5,7 @@ Anomaly Detection and Segmentation, BMVC 2023 (arXiv 2211.12650). Idea: principa
 cannot express of an image's features is anomalous, and where it lies says where the defect is.
 Cost: no training, and no random number: all seeds of the method give the same maps (the split of the images still differs).
 Not reproduced: the papers' best rows use EfficientNet-B5, and several layers for the map.
+Published mean over MVTec AD with a ResNet-18, image AUROC: 0.936 (README of anomalib b7233686, one seed).
 """
 
 import math

@@ -5,6 +5,8 @@ Paper: Defard et al., PaDiM: a Patch Distribution Modeling Framework for Anomaly
 Cost: no training. One pass of the network over the training images; positions x dimensions^2 numbers are held (164 MB at 256 px).
 Not reproduced: the authors' tables cut the centre 224 out of 256 pixels, which alone raises the AUROC of objects; here nothing is
 cut. The drawn dimensions decide much, and with them the seed.
+Published means over MVTec AD with a ResNet-18 and 100 dimensions, image / pixel AUROC: 0.905 / 0.965 (README of
+xiahaifeng1995/PaDiM 616004b9: cut to 224, seed 1024), 0.891 / 0.968 (README of anomalib b7233686: 256 pixels, one seed).
 """
 
 import torch

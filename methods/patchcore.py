@@ -8,6 +8,8 @@ patch that is kept; after that a search in some thousand patches per image.
 Not reproduced: the authors' code pools each layer's 3x3 neighbourhoods to 1024 values, and both layers together to 1024; here they
 are averaged and put side by side (384 values for a ResNet-18). Their tables are for wide_resnet50_2 and cut the centre 224 out of
 256 pixels; here nothing is cut.
+Published means over MVTec AD, image / pixel AUROC: 0.992 / 0.981 (README of amazon-science/patchcore-inspection: wide_resnet50_2,
+bank of 10 %, 224 pixels); ResNet-18 0.973 / 0.976 (README of anomalib b7233686: bank of 10 %, one seed).
 """
 
 import torch

@@ -47,7 +47,7 @@ def method_page(name: str) -> str:
         f"Code: `{module.replace('.', '/')}.py`. Settings: `conf/method/{source.name}`.",
         f"```bash\n{_command(name, config)}\n```",
         "## Settings",
-        "*stated*: the paper says so; *code*: read in its public code; *ours*: published nowhere, declared here.",
+        "*stated*, *paper*: the paper says so; *code*: read in its public code; *ours*: published nowhere, declared here.",
         f"```yaml\n{source.read_text(encoding='utf-8').strip()}\n```",
         "## Measured",
         *_measured(name),

@@ -42,3 +42,19 @@ def test_every_image_is_seen_once_a_pass_then_fitted_then_validated(tmp_path: Pa
     one_pass = [[0.0, 1.0, 2.0], [3.0, 4.0]]
     seen = [(a_pass, 5, batch) for a_pass in (0, 1) for batch in one_pass]
     assert method.calls == [*seen, ("fit", 2.0), ("validate", 2)]
+
+
+def test_what_is_fitted_in_closed_form_is_fitted_in_float32(tmp_path: Path) -> None:
+    """Maps are made in float32: statistics of features in bfloat16 would not fit them."""
+    products: list[torch.dtype] = []
+
+    class Product(TwoPasses):
+        passes = 1
+
+        def observe(self, images_BCHW: Tensor) -> None:
+            products.append((images_BCHW[:, 0] @ images_BCHW[:, 0]).dtype)
+
+    config = compose("trainer=cpu", "trainer.precision=bf16-mixed", "logger=none", "progress=false")
+    method = Product()
+    trainer_for(config, method, tmp_path, []).fit(method, DataLoader(list(torch.ones(2, 1, 1, 1)), batch_size=2))  # type: ignore[arg-type]
+    assert products == [torch.float32]
