@@ -116,19 +116,24 @@ def promise_of(images: int, alpha: float) -> Promise:
 
 
 def _tried(candidate: Candidate, request: Request, promise: Promise, stand_in: bool, say: Say) -> Contender:
-    from benchmarks.run.cell import run
-
     say(f"{candidate.title} ...")
     start = time.perf_counter()
-    record = run(as_asked(_overrides(candidate, request, promise)))
-    found = contender(RunStore(request.out), record, candidate.title)
-    if stand_in:
-        found = replace(found, stand_ins=_drawn(_inspector(found), request.category))
+    crossed = ["protocol.held_out=cross", f"protocol.folds={FOLDS}", f"protocol.threshold=conformal:{promise.alpha!r}"]
+    found = _run(candidate, request, request.out, crossed, stand_in)
     say(f"{candidate.title}: {_in_short(found, stand_in)}, {time.perf_counter() - start:.0f} s")
     return found
 
 
-def _overrides(candidate: Candidate, request: Request, promise: Promise) -> list[str]:
+def _run(candidate: Candidate, request: Request, results: Path, protocol: list[str], stand_in: bool) -> Contender:
+    """One cell, run or looked up, with the drawn defects that its inspector finds."""
+    from benchmarks.run.cell import run
+
+    record = run(as_asked([*_overrides(candidate, request, results), *protocol]))
+    found = contender(RunStore(results), record, candidate.title)
+    return replace(found, stand_ins=_drawn(_inspector(found), request.category)) if stand_in else found
+
+
+def _overrides(candidate: Candidate, request: Request, results: Path) -> list[str]:
     weights = [quoted("method.weights", request.weights)] if candidate.needs_weights and request.weights else []
     return [
         f"method={candidate.method}",
@@ -136,13 +141,10 @@ def _overrides(candidate: Candidate, request: Request, promise: Promise) -> list
         *weights,
         f"category.kind={request.kind}",
         "budget=short",
-        "protocol.held_out=cross",
-        f"protocol.folds={FOLDS}",
-        f"protocol.threshold=conformal:{promise.alpha!r}",
         "save_inspector=true",
         "logger=none",
         "progress=false",
-        quoted("results.dir", str(request.out)),
+        quoted("results.dir", str(results)),
     ]
 
 
@@ -173,11 +175,27 @@ def _results(inspector: "Inspector", images: list[NDArray[np.uint8]]) -> Iterato
 
 
 def _ask_about(findings: Findings, request: Request, say: Say, start: float) -> None:
-    """Fill in what only the best method is asked."""
+    """Fill in what only the best method is asked: about light, focus and position, and about fewer good images."""
     best = findings.answer.ranking[0]
-    say(f"{best.title}: light, focus and position")
+    say(f"{best.title}: light, focus and position ...")
     inspector = _inspector(best)
     findings.moves = moves(inspector, _decoded(inspector, good_images(request.category)))
+    candidate = next(one for one in candidates(request.kind) if one.method == best.method)
+    for point in [] if candidate.is_trained else _curve(candidate, findings.answer.stand_in, request):
+        findings.curve.append(point)
+        say(f"{best.title} fitted to {point.images} good images: {point.found.correct} of {point.found.total} found")
+        if (time.perf_counter() - start) / 60 > request.minutes:
+            break
+
+
+def _curve(candidate: Candidate, stand_in: bool, request: Request) -> Iterator[CurvePoint]:
+    """The method fitted to fewer good images; all the others are held out for the threshold, the highest of their scores."""
+    total = len(request.category.train)
+    for images in [count for count in CURVE if count < total]:
+        share = f"protocol.validation_share={(total - images) / total!r}"
+        found = _run(candidate, request, request.out / "fewer" / str(images), [share], stand_in)
+        if found.found is not None:
+            yield CurvePoint(images, found.found, found.false_alarms)
 
 
 def _in_short(one: Contender, stand_in: bool) -> str:
