@@ -84,7 +84,7 @@ def run(overrides: tuple[str, ...]) -> None:
         if not _says_what_to_run(overrides):
             raise UserError(f"Which method? Add method=NAME. Known: {', '.join(config.method_names())}.")
         from benchmarks.cli import application
-        from benchmarks.cli.overrides import arranged, checked, common_to_swept
+        from benchmarks.cli.overrides import arranged, checked
         from benchmarks.common.logs import configure_logging
         from benchmarks.sweep import sweeper
 
@@ -95,7 +95,7 @@ def run(overrides: tuple[str, ...]) -> None:
             arguments = config.register_categories(arguments)
             sweeper.register()
             configure_logging()
-            application.run(common_to_swept(arguments))
+            application.run(arguments)
 
 
 @main.command()

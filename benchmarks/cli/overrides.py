@@ -62,30 +62,6 @@ def _readable(text: str) -> str:
     return f"{key}={value}" if "=" in text else text
 
 
-def common_to_swept(arguments: Iterable[str]) -> list[str]:
-    """With `++` before settings that every option of a swept group has, such as method.weights of a sweep over feature methods.
-
-    Hydra composes what a sweep's runs share with the group's default, which need not have them.
-    """
-    parsed = {text: _parsed(text) for text in arguments if "=" in text and not text.startswith("-")}
-    swept = {one.key_or_group: list(one.sweep_string_iterator()) for one in parsed.values() if one.is_sweep_override()}
-
-    def common(key: str) -> bool:
-        group, _, rest = key.partition(".")
-        return bool(rest) and group in swept and all(_has(group, option, rest) for option in swept[group])
-
-    return [
-        f"++{text}" if text in parsed and text[0].isalpha() and common(parsed[text].key_or_group) else text
-        for text in arguments
-    ]
-
-
-def _has(group: str, option: str, path: str) -> bool:
-    """Whether the file of a group's option holds a setting."""
-    file = CONF / group / f"{option}.yaml"
-    return file.is_file() and path in _flat(OmegaConf.to_container(OmegaConf.load(file), resolve=False), "")
-
-
 @contextmanager
 def checked(arguments: Sequence[str]) -> Iterator[None]:
     """Look through overrides before a block, and say in plain words what Hydra finds wrong with them in it.

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from benchmarks.cli import main
-from benchmarks.cli.overrides import arranged, common_to_swept
+from benchmarks.cli.overrides import arranged
 from benchmarks.config import quoted
 from tests.conftest import PROJECT
 
@@ -59,18 +59,6 @@ def test_a_setting_of_one_method_of_a_sweep(tmp_path: Path) -> None:
     message = said("-m", "method=variation_model,cnn_feature_dictionary", "category=bottle", "method.layer=layer2")
     assert "defectbench run method=cnn_feature_dictionary -m category=bottle method.layer=layer2" in message
     assert "defectbench run method=variation_model -m category=bottle\n" in message
-
-
-def test_a_setting_of_all_methods_of_a_sweep_reaches_them(tmp_path: Path) -> None:
-    """The default method has no such setting, and Hydra composes what the runs share with the default."""
-    sweep = ["-m", "method=dfm,padim", "category=bottle", f"results.dir={tmp_path}"]
-    absent = tmp_path / "absent.pth"
-    assert said(*sweep, f"method.weights={absent}").count("no such file") >= 1
-    kept = ["method.layer=layer2", "seed=0,1", "method=dfm,padim", "-m"]
-    assert common_to_swept([*kept, "method.model.sigma=2"]) == [*kept, "method.model.sigma=2"]  # padim's alone
-    assert common_to_swept([*kept, "method.weights=random"]) == [*kept, "++method.weights=random"]
-    assert common_to_swept([*kept, "method.model.weights=a"]) == [*kept, "++method.model.weights=a"]
-    assert common_to_swept(["method=dfm", "method.weights=random"]) == ["method=dfm", "method.weights=random"]
 
 
 def test_what_every_cell_needs_is_missing_once(tmp_path: Path) -> None:
