@@ -181,11 +181,10 @@ def _ask_about(findings: Findings, request: Request, say: Say, start: float) -> 
     inspector = _inspector(best)
     findings.moves = moves(inspector, _decoded(inspector, good_images(request.category)))
     candidate = next(one for one in candidates(request.kind) if one.method == best.method)
-    for point in [] if candidate.is_trained else _curve(candidate, findings.answer.stand_in, request):
+    points = iter([]) if candidate.is_trained else _curve(candidate, findings.answer.stand_in, request)
+    while (time.perf_counter() - start) / 60 < request.minutes and (point := next(points, None)) is not None:
         findings.curve.append(point)
         say(f"{best.title} fitted to {point.images} good images: {point.found.correct} of {point.found.total} found")
-        if (time.perf_counter() - start) / 60 > request.minutes:
-            break
 
 
 def _curve(candidate: Candidate, stand_in: bool, request: Request) -> Iterator[CurvePoint]:
