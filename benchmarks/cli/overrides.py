@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import CONF, composed, plain, quoted
+from benchmarks.config import CONF, FLAGS, composed, plain, quoted
 
 WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 """Settings that count something; other whole numbers in `conf/` stand for numbers of any kind."""
@@ -97,7 +97,7 @@ def _parsed(text: str) -> Override:
 
 def _check_type(override: Override) -> None:
     key = override.key_or_group
-    if override.is_delete() or override.is_add() or key.startswith("hydra"):
+    if override.is_delete() or override.is_add() or key.startswith("hydra") or key in FLAGS:  # yes and 1 mean true, too
         return
     known = [value for value in _defaults(key) if _tells(value)]
     values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
