@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.protocol.decision import classified_correctly
+from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 from tests.store.test_runs import RECORD, RESULT, put
@@ -42,8 +43,17 @@ def store(results: Path, table: pd.DataFrame, *, seed: int = 0, area: float = 1e
     validation, defective = (table["split"] == "validation").to_numpy(), table["defective"].to_numpy()
     limit = float(column[validation].max())
     good, bad = classified_correctly(column[~validation], defective[~validation], limit)
+    test = table[~validation]
     result = replace(
-        RESULT, threshold=limit, minimum_area=area, good=good, defective=bad, facts=changes.pop("facts", {})
+        RESULT,
+        threshold=limit,
+        minimum_area=area,
+        validation_images=int(validation.sum()),
+        good=good,
+        defective=bad,
+        image=image_metrics(column[~validation], defective[~validation]),
+        image_of_maximum=image_metrics(test["map_maximum"].to_numpy(), defective[~validation]),
+        facts=changes.pop("facts", {}),
     )
     config = {"seed": seed, "protocol": {"validation_share": 0.1}}
     record = replace(RECORD, seed=seed, result=result, identity=RECORD.identity | {"config": config}, **changes)
