@@ -312,13 +312,21 @@ def options(group: str) -> dict[str, DictConfig]:
     return {path.stem: _option(path, group) for path in sorted((CONF / group).glob("*.yaml"))}
 
 
+def _holds(config: DictConfig, key: str) -> bool:
+    """Whether a file gives a key a value; what an interpolation refers to may come from other files."""
+    node: Any = OmegaConf.to_container(config, resolve=False)
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node not in (None, "", {}, [])
+
+
 def _option(path: Path, group: str) -> DictConfig:
     try:
         config = OmegaConf.load(path)
     except (YAMLError, OmegaConfBaseException, OSError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     needed = MUST_SAY.get(group, ("name",))
-    missing = [key for key in needed if not OmegaConf.select(config, key)] if isinstance(config, DictConfig) else needed
+    missing = [key for key in needed if not _holds(config, key)] if isinstance(config, DictConfig) else needed
     if missing or not isinstance(config, DictConfig):
         raise UserError(
             f"{path} does not say {', '.join(missing)}. Each file in conf/{group} says {', '.join(needed)}."
