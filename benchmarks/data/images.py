@@ -1,6 +1,7 @@
 """Image files: what a header tells, and pixels. Files are opened only by the formats listed here, whatever their content says."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ class Header:
     """Whether the file's end is there, as far as its format tells."""
     stored_size: tuple[int, int]
     """(height, width) before any turn."""
+    end: tuple[int, int]
+    """The file's length in bytes and a checksum of its end: files that differ in it differ."""
 
     @property
     def grayscale(self) -> bool:
@@ -72,7 +75,7 @@ def header(path: Path) -> Header:
         UserError: it cannot be read as an image, or is larger than the limit.
     """
     with _opened(path) as file:
-        tail = _tail(file)
+        length, tail = _tail(file)
         if file.format == "PNG" and b"eXIf" in tail:
             file.load()  # an orientation that is written behind the pixels
         orientation = _orientation(file)
@@ -83,7 +86,7 @@ def header(path: Path) -> Header:
         else:
             shown, stored = swapped if is_turned else size, size
         whole = ENDS.get(str(file.format), b"") in tail
-        return Header(shown, file.mode, _bits(file), orientation, whole, stored)
+        return Header(shown, file.mode, _bits(file), orientation, whole, stored, (length, zlib.crc32(tail)))
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -237,15 +240,15 @@ def _check_size(path: Path, file: OpenFile) -> None:
         )
 
 
-def _tail(file: OpenFile) -> bytes:
-    """The last bytes of an open file; its place in the file stays."""
+def _tail(file: OpenFile) -> tuple[int, bytes]:
+    """The length of an open file, and its last bytes; its place in the file stays."""
     stream = file.fp
     assert stream is not None
     place, end = stream.tell(), stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - TAIL))
     tail = stream.read(TAIL)
     stream.seek(place)
-    return bytes(tail)
+    return end, bytes(tail)
 
 
 def _orientation(file: OpenFile) -> int:

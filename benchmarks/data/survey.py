@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.common.errors import UserError
 from benchmarks.common.pool import pool
 from benchmarks.data.fingerprint import hash_of
-from benchmarks.data.images import TAIL, Header, gray_histogram, header
+from benchmarks.data.images import Header, gray_histogram, header
 from benchmarks.data.index import Category, Finding, ImageFile, Level, counted, named
 from benchmarks.data.masks import MaskContent, content_of, lowest_defect
 
@@ -66,7 +66,7 @@ def survey(category: Category, held_out_share: float | None = None, bits: int | 
         *_counts(category, held_out_share),
         *_masks(category, headers),
         *_bit_depth(category, headers, bits),
-        *_shared(category),
+        *_shared(category, headers),
     ]
     if category.split:
         findings.append(Finding("note", f"{category.split}: the folder has no test part of its own."))
@@ -237,9 +237,9 @@ def _highest(path: Path, found: Header) -> int:
 # -- one image twice --------------------------------------------------------------------------------------------------------------
 
 
-def _shared(category: Category) -> Iterator[Finding]:
+def _shared(category: Category, headers: Mapping[Path, Header]) -> Iterator[Finding]:
     """Test images that are training images, too, and images that are called both good and defective; by their bytes."""
-    copies = _equal_files((*category.train, *category.test))
+    copies = _equal_files((*category.train, *category.test), headers)
     train = {image.path for image in category.train}
     both, again = [], []
     for group in copies:
@@ -258,23 +258,14 @@ def _shared(category: Category) -> Iterator[Finding]:
     )
 
 
-def _equal_files(images: Iterable[ImageFile]) -> list[list[ImageFile]]:
-    """Images of equal bytes. Few files need to be read: those of one size whose last bytes agree."""
-    by_size: dict[int, list[ImageFile]] = defaultdict(list)
+def _equal_files(images: Iterable[ImageFile], headers: Mapping[Path, Header]) -> list[list[ImageFile]]:
+    """Images of equal bytes. Few files need to be read: those of one length and end."""
+    by_end: dict[tuple[int, int], list[ImageFile]] = defaultdict(list)
     for image in images:
-        by_size[image.path.stat().st_size].append(image)
-    by_end: dict[tuple[int, bytes], list[ImageFile]] = defaultdict(list)
-    for size, group in by_size.items():
-        for image in group if len(group) > 1 else ():
-            by_end[size, _end_of(image.path, size)].append(image)
+        if image.path in headers:
+            by_end[headers[image.path].end].append(image)
     by_content: dict[str, list[ImageFile]] = defaultdict(list)
     for group in by_end.values():
         for image in group if len(group) > 1 else ():
             by_content[hash_of(image.path)].append(image)
     return [group for group in by_content.values() if len(group) > 1]
-
-
-def _end_of(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(max(0, size - TAIL))
-        return file.read(TAIL)

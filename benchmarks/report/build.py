@@ -139,12 +139,18 @@ def _published(paths: Sequence[Path], runs: pd.DataFrame, references: bool) -> p
     return elsewhere
 
 
+def _data_warnings(records: Sequence[Record]) -> str:
+    """What a caption says of images that were left out, or that flatter the numbers; the page has the words."""
+    warned = sorted({record.category for record in records if record.warnings})
+    return f" Data with warnings (see the report page): {', '.join(warned)}." if warned else ""
+
+
 def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show, layouts: Sequence[Layout]) -> Section:
     absences = _absences(records)
     possible = [trimmed(layout, rows) for layout in layouts]
     tables = [paper_table(layout, rows, absences, show) for layout in possible if has_values(layout, rows)]
     standing = "".join(f" {each[:1].upper()}{each[1:]}." for each in sorted({r.standing for r in records} - {""}))
-    tables = [replace(table, caption=table.caption + standing) for table in tables]
+    tables = [replace(table, caption=table.caption + standing + _data_warnings(records)) for table in tables]
     return Section(rows, tables, method_pairs(rows))
 
 

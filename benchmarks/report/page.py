@@ -363,9 +363,16 @@ def _shown(table: PaperTable, heading: Heading, category: str, entry: Entry, cel
 def _notes(cell: Cell) -> list[str]:
     """What a reader should know before using the cell's numbers: seeds that failed, and warnings of the method."""
     failed = [f"{len(cell.failed)} of {len(cell.failed) + len(cell.runs)} seeds failed"] if cell.failed else []
-    return failed + [
-        f"seed {run.record.seed}: {run.result.facts['warning']}" for run in cell.runs if "warning" in run.result.facts
-    ]
+    data = sorted({text for run in cell.runs for text in run.record.warnings})
+    return (
+        failed
+        + data
+        + [
+            f"seed {run.record.seed}: {run.result.facts['warning']}"
+            for run in cell.runs
+            if "warning" in run.result.facts
+        ]
+    )
 
 
 def _key(table: PaperTable, method: str, category: str) -> str:
