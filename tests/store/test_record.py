@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.common.errors import UserError
@@ -92,7 +93,7 @@ def test_seeds_of_which_one_lacks_a_metric_have_no_mean_of_it(tmp_path: Path) ->
     del found["result"]["image"]["auroc"]
     other = replace(RECORD, seed=1, identity=RECORD.identity | {"config": {"seed": 1}})
     (row,) = leaderboard([read(tmp_path, json.dumps(found)), other]).to_dict("records")
-    assert np.isnan(row["image_auroc"]) and row["image_average_precision"] == 0.9 and row["image_aurocs"] == ""
+    assert np.isnan(row["image_auroc"]) and row["image_average_precision"] == 0.9 and pd.isna(row["image_aurocs"])
 
 
 # -- what no run writes -----------------------------------------------------------------------------------------------------------
