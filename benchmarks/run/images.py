@@ -46,7 +46,7 @@ class Defects:
                 "sorted_parts",
                 "thresholds",
             ),
-            "run": ("committee", "epochs", "measure", "method", "scores", "trainer"),
+            "run": ("callbacks", "committee", "epochs", "measure", "method", "scores", "trainer"),
         }.items()
         for name in names
     )

@@ -14,8 +14,8 @@ PROJECT = CODE
 PACKAGES = ("benchmarks", "methods")
 
 READ_BY_EVERY_RUN = ("input", "trainer", "seed")
-PROSE = {"reason", "title"}
-"""Keys whose values are words for readers, wherever they stand."""
+UNREAD = {"reason", "title", "feature_cache_mib"}
+"""Keys that decide nothing, wherever they stand: words for readers, and memory for what would else be computed again."""
 FILES = "files"
 """In a stored configuration: the content of each file that a setting names, by the setting's dotted name."""
 
@@ -74,7 +74,7 @@ def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     read["protocol"] = {key: value for key, value in protocol.items() if key != unread}
     if "threshold" in config:  # of maps that another program made
         read["threshold"] = config["threshold"]
-    flat = {name: value for name, value in _flat(read).items() if not PROSE & set(name.split("."))}
+    flat = {name: value for name, value in _flat(read).items() if not UNREAD & set(name.split("."))}
     return flat | {name: f"content {content}" for name, content in config.get(FILES, {}).items() if name in flat}
 
 

@@ -11,6 +11,7 @@ from benchmarks.store.identity import Identity
 
 AE = ["method=ae_l2", "category=bottle"]
 VARIATION = ["method=variation_model", "category=bottle"]
+STFPM = ["method=stfpm", "category=bottle"]
 STALE, FRESH = True, False
 TABLE: list[tuple[list[str], str, bool]] = [
     (AE, "seed=1", STALE),
@@ -41,6 +42,8 @@ TABLE: list[tuple[list[str], str, bool]] = [
     (AE, "logger=none", FRESH),
     (AE, "threads=1", FRESH),
     (AE, "force=true", FRESH),
+    (STFPM, "method.model.learning_rate=0.1", STALE),
+    (STFPM, "method.model.feature_cache_mib=0", FRESH),
     (VARIATION, "category.alignment.max_shift=0.3", STALE),
     (VARIATION, "method.model.deviation_floor=6", STALE),
     (VARIATION, "category.alignment.reason=other words", FRESH),
