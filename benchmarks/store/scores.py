@@ -90,7 +90,7 @@ def _checked(path: Path, record: Record, result: Result) -> pd.DataFrame:
     try:
         content = path.read_bytes()
         if record.scores_hash and hash_of_scores(content) != record.scores_hash:
-            raise ValueError("its checksum is not the one that the run recorded")
+            raise ValueError("its checksum is not the one in run.json")
         table = _table(content, result)
         _must_fit(table, record, result)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
@@ -122,7 +122,7 @@ def _must_fit(table: pd.DataFrame, record: Record, result: Result) -> None:
     for side, found, stored in zip(("good", "defective"), shares, (result.good, result.defective), strict=True):
         if _counts(found) != _counts(stored):
             raise ValueError(
-                f"it gives {_counts(found)} {side} images classified correctly, its record {_counts(stored)}"
+                f"it gives {_counts(found)} {side} images classified correctly, its run.json {_counts(stored)}"
             )
     rankings = {_map_column(result): result.image, MAP_MAXIMUM: result.image_of_maximum}
     limits = {_map_column(result): result.threshold}
@@ -147,7 +147,7 @@ def _threshold(record: Record, result: Result, held_out_V: NDArray[np.float64]) 
 
 def _must_equal(what: str, found: float | None, stored: float) -> None:
     if found is not None and not isclose(found, stored, rel_tol=1e-6, abs_tol=1e-12):
-        raise ValueError(f"it gives a {what} of {found:.6g}, its record {stored:.6g}")
+        raise ValueError(f"it gives a {what} of {found:.6g}, its run.json {stored:.6g}")
 
 
 def _auroc(scores_N: NDArray[np.float64], defective_N: NDArray[np.bool_]) -> float | None:
