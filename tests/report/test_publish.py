@@ -62,7 +62,7 @@ def test_scores_must_give_the_records_counts(store: Make, tmp_path: Path) -> Non
     source = store()
     scores = source / CELL / "scores.csv"
     scores.write_text(scores.read_text().replace("True", "False"))
-    with pytest.raises(UserError, match="classified correctly, its run.json"):
+    with pytest.raises(UserError, match=r"classified correctly, its run\.json"):
         publish(source, tmp_path / "public")
 
 
