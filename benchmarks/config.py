@@ -360,12 +360,6 @@ def categories() -> list[tuple[str, str]]:
     ]
 
 
-def references_of(datasets: Iterable[str]) -> list[Path]:
-    """The files of published numbers that belong to datasets (`references` in their YAML)."""
-    named = [_read("data", str(name)).get("references") for name in sorted(set(datasets))]
-    return [CONF.parent / file for file in named if file]
-
-
 # -- which method applies where ---------------------------------------------------------------------------------------------------
 
 

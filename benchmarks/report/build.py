@@ -13,7 +13,6 @@ from rich.table import Table
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
-from benchmarks.config import references_of
 from benchmarks.report import formats
 from benchmarks.report.pairs import TITLE, method_pairs, pairs_markdown, pairs_terminal
 from benchmarks.report.tables import (
@@ -125,7 +124,7 @@ def read_contents(results: Path) -> Contents:
 
 
 def _published(paths: Sequence[Path], runs: pd.DataFrame, references: bool) -> pd.DataFrame:
-    parts = [read_published(path, runs) for path in (*references_of(runs["dataset"]), *paths)]
+    parts = [read_published(path, runs) for path in paths]
     if references:
         methods = set(runs["method"])
         parts += [found for dataset in runs["dataset"].unique() if len(found := shipped(str(dataset), methods, runs))]

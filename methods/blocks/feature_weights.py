@@ -36,7 +36,8 @@ def read_weights(path: Path) -> State:
 def _safetensors(path: Path) -> State:
     from safetensors.torch import load_file  # comes with the extra `timm`
 
-    return load_file(path)
+    state: State = load_file(path)
+    return state
 
 
 def fill(body: nn.Module, state: State, path: Path, network: str, layers: Sequence[str], found: str | None) -> None:

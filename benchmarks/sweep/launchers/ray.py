@@ -35,7 +35,7 @@ class RayActors(CellLauncher):
         reserved = options.get("remote") or {}
         with _connected(options.get("init") or {}):
             actor = ray.remote(_Actor).options(max_restarts=0, **reserved)
-            nodes = ray.nodes()  # type: ignore[no-untyped-call]
+            nodes = ray.nodes()
             yield from _ends(jobs, lambda: actor.remote(self.task), min(len(jobs), _places(nodes, reserved)))
 
 
