@@ -163,14 +163,16 @@ class SvgAxes:
         return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{style.get("linewidth", 1.6)}"{dashed}{alpha}/>'
 
     def _marks(self, x: NDArray[np.float64], y: NDArray[np.float64], colour: str, style: dict[str, Any]) -> str:
-        """Dots (`o`) or open diamonds (`D`)."""
+        """Dots (`o`), open diamonds (`D`) or crosses (`x`)."""
         size = style.get("markersize", 6) / 2
         places = zip(self._to_page("x", x), self._to_page("y", y), strict=True)
         if style["mark"] == "o":
             return "".join(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="{size:g}" fill="{colour}"/>' for px, py in places)
-        paths = "".join(
-            f"M{px - size:.1f} {py:.1f}l{size:g} {-size:g} {size:g} {size:g} {-size:g} {size:g}z" for px, py in places
-        )
+        shape = {
+            "D": f"m{-size:g} 0l{size:g} {-size:g} {size:g} {size:g} {-size:g} {size:g}z",
+            "x": f"m{-size:g} {-size:g}l{2 * size:g} {2 * size:g}m0 {-2 * size:g}l{-2 * size:g} {2 * size:g}",
+        }[style["mark"]]
+        paths = "".join(f"M{px:.1f} {py:.1f}{shape}" for px, py in places)
         return f'<path d="{paths}" fill="none" stroke="{colour}"/>'
 
     def _text(self, item: tuple[float, float, str, dict[str, Any]]) -> str:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
+from benchmarks.report.formats import plain
 from benchmarks.store import paper
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import Contents, RunStore, Unreadable
@@ -15,7 +18,7 @@ from benchmarks.study.area import AreaStudy, area_study
 from benchmarks.study.curves import SECTION
 from benchmarks.study.grid import read_grids
 from benchmarks.study.page import TABLES, Section, category, page
-from benchmarks.study.summary import Findings, category_words, methods_in_order, overview
+from benchmarks.study.summary import CAPTION, Findings, category_findings, methods_in_order, overview
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def _section(study: AreaStudy, dataset: str, budget: str, random: list[str]) -> 
     rank = {name: place for place, name in enumerate(paper.table2()["category"].unique())}
     for name in sorted(here["category"].unique(), key=lambda name: (rank.get(name, len(rank)), name)):
         cells = methods_in_order(here[here["category"] == name])
-        categories.append(category(study, category_words(study, dataset, budget, name), cells))
+        categories.append(category(study, category_findings(study, dataset, budget, name), cells))
     whole = overview(study, dataset, budget)
     if random:
         whole.sentences.append(f"On random weights, so that its numbers mean nothing: {', '.join(random)}.")
@@ -85,8 +88,18 @@ def _markdown(findings: list[Findings]) -> str:
     for found in findings:
         level = "##" if found.heading.startswith("Dataset ") else "###"
         parts.append(f"{level} {found.heading}")
-        parts += [f"- {sentence}" for sentence in found.sentences]
+        parts += found.sentences
+        if len(found.table):
+            parts += [CAPTION, found.table.map(plain).to_markdown(disable_numparse=True)]
     return "\n\n".join(parts) + "\n"
+
+
+def _terminal(table: pd.DataFrame) -> Table:
+    """Methods side by side, since a terminal is narrow: a row for each of the table's columns."""
+    shown = Table("good / defective", *map(escape, table.index))
+    for name, column in table.items():
+        shown.add_row(escape(str(name)), *map(escape, column))
+    return shown
 
 
 def show(built: Built, console: Console) -> None:
@@ -98,7 +111,9 @@ def show(built: Built, console: Console) -> None:
     for found in built.findings:
         console.print(f"\n[bold]{found.heading}[/bold]")
         for sentence in found.sentences:
-            console.print(f"  {sentence}", markup=False, highlight=False)
+            console.print(sentence, markup=False, highlight=False)
+        if len(found.table):
+            console.print(_terminal(found.table))
     for file in built.files:
         console.print(f"wrote {file}", soft_wrap=True)
     Contents([], built.unreadable).complain()

@@ -1,4 +1,4 @@
-"""The study as one self-contained page: sentences, figures, tables. Equal stores give equal bytes."""
+"""The study as one self-contained page: figures and tables. Equal stores give equal bytes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from benchmarks.protocol.estimators import ESTIMATORS
 from benchmarks.study import area, curves, figures
 from benchmarks.study.curves import rows_of
 from benchmarks.study.grid import ONE_PIXEL
-from benchmarks.study.summary import Findings, mean_curve, mean_subsets, pair_in_words, percent
+from benchmarks.study.summary import CAPTION, Findings, mean_curve, mean_subsets, pair_in_words, percent
 
 TEMPLATE = "area_study.html.jinja"
 TABLES = {
@@ -28,6 +28,7 @@ class Category:
     """What the page shows of one category."""
 
     findings: Findings
+    methods: list[str]
     figures: list[tuple[str, str]]
     """SVG and caption."""
     by_area: pd.DataFrame
@@ -47,7 +48,12 @@ def page(sections: list[Section]) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template(TEMPLATE).render(sections=sections, tables=TABLES) + "\n"
+    return (
+        environment.get_template(TEMPLATE).render(
+            sections=sections, caption=CAPTION, colour=figures.colour, tables=TABLES
+        )
+        + "\n"
+    )
 
 
 def category(study: area.AreaStudy, findings: Findings, cells: list[dict[str, Any]]) -> Category:
@@ -59,7 +65,7 @@ def category(study: area.AreaStudy, findings: Findings, cells: list[dict[str, An
     shown = []
     two_sided = [(method, curve) for method, curve in on_grid if curve["balanced_accuracy"].notna().any()]
     if two_sided:
-        caption = "Each point is one area, lines join neighbouring ones. Ring: the declared area."
+        caption = "Each point is one area, lines join neighbouring ones. Diamond: the declared area."
         crosses = any(curve["paper_normal"].notna().any() for _, curve in two_sided)
         caption += " Cross: the paper's pair." if crosses else ""
         label = f"{name}: share of good images that pass against share of defective images found, for every area"
@@ -72,7 +78,7 @@ def category(study: area.AreaStudy, findings: Findings, cells: list[dict[str, An
         "Fewer held-out images, the fitted method unchanged: a lower threshold. Solid: good images, dashed: defective."
     )
     shown.append((figures.held_out(fewer, label), caption))
-    return Category(findings, shown, _by_area(on_grid), _by_estimator(study, cells))
+    return Category(findings, [cell["method"] for cell in cells], shown, _by_area(on_grid), _by_estimator(study, cells))
 
 
 def _ends(lines: figures.Named) -> str:

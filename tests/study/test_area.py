@@ -12,7 +12,7 @@ from benchmarks.store.runs import RunStore
 from benchmarks.study.area import ALL_CATEGORIES, AreaStudy, area_study
 from benchmarks.study.curves import MEAN
 from benchmarks.study.grid import read_grids
-from benchmarks.study.summary import category_words, overview
+from benchmarks.study.summary import category_findings, overview
 from tests.study.stored import AREAS, scores, store
 
 
@@ -45,9 +45,10 @@ def test_a_pair_that_one_area_reaches(tmp_path: Path) -> None:
     assert cell["reachable"] and cell["reachable_areas"] == "0.05" and cell["closest_area"] == 0.05
     assert cell["closest_distance"] == pytest.approx(0) and cell["seeds_that_reach"] == 1
     assert cell["declared_distance"] == pytest.approx(np.hypot(0.3, 0.39))
-    text = " ".join(category_words(found, "mvtec_ad", "short", "bottle").sentences)
-    assert "ae_l2 reaches the paper's pair (good 0.70, defective 0.89) on bottle at A = 5 %" in text
-    assert "On bottle, A = 5 % explains the one method: ae_l2." in text
+    said = category_findings(found, "mvtec_ad", "short", "bottle")
+    row = said.table.loc["ae_l2"]
+    assert row["paper"] == "0.70 / 0.89" and row["within at"] == "5 %" and row["nearest area"] == "5 %: 0.70 / 0.89"
+    assert said.sentences == ["One area for bottle: 5 % explains all methods; it explains 1 of 1 (ae_l2)."]
 
 
 def test_a_pair_that_no_area_reaches(tmp_path: Path) -> None:
@@ -55,10 +56,9 @@ def test_a_pair_that_no_area_reaches(tmp_path: Path) -> None:
     found = study(tmp_path)
     cell = found.cells.iloc[0]
     assert not cell["reachable"] and cell["reachable_areas"] == "" and cell["closest_area"] == 1e-3
-    text = " ".join(category_words(found, "mvtec_ad", "short", "bottle").sentences)
-    assert "At no area of the grid does ae_l2 reach the paper's pair" in text
-    assert "the closest is A = 0.1 % with good 20/20 = 1.00 [0.84, 1.00], defective 40/100 = 0.40" in text
-    assert "reached in 0 of 1 cell," in overview(found, "mvtec_ad", "short").sentences[0]
+    row = category_findings(found, "mvtec_ad", "short", "bottle").table.loc["ae_l2"]
+    assert row["within at"] == "none (0 of 1 seeds)" and row["nearest area"] == "0.1 %: 1.00 / 0.40"
+    assert "at some area: 0 of 1." in overview(found, "mvtec_ad", "short").sentences[0]
 
 
 def test_one_area_for_all_methods_of_a_category(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_one_area_for_all_methods_of_a_category(tmp_path: Path) -> None:
     found = study(tmp_path)
     row = found.categories.iloc[0]
     assert row["explained"] and row["area"] == 0.05 and row["methods_that_reach"] == "ae_l2 ae_ssim"
-    assert "explains both methods: ae_l2, ae_ssim." in " ".join(
-        category_words(found, "mvtec_ad", "short", "bottle").sentences
+    assert (
+        "it explains 2 of 2 (ae_l2, ae_ssim)." in category_findings(found, "mvtec_ad", "short", "bottle").sentences[0]
     )
 
 
@@ -107,5 +107,7 @@ def test_one_method_has_no_ranks_and_other_data_no_comparison(tmp_path: Path) ->
     found = study(tmp_path)
     assert found.ranks.empty and found.categories.empty
     assert found.cells["closest_area"].isna().all()
-    assert "nothing is compared with it" in overview(found, "synthetic", "short").sentences[0]
-    assert "paper" not in " ".join(category_words(found, "synthetic", "short", "bottle").sentences)
+    assert "no values for dataset synthetic" in overview(found, "synthetic", "short").sentences[0]
+    assert list(category_findings(found, "synthetic", "short", "bottle").table.columns) == [
+        "declared area, 0.1 %", "with half of the held-out images",
+    ]  # fmt: skip

@@ -54,7 +54,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     fill(tmp_path)
     done = CliRunner().invoke(main, ["study", "area", "--results", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert "the paper's pair" in done.output and str(tmp_path / "study" / "area" / "area_study.html") in done.output
+    assert "good / defective" in done.output and str(tmp_path / "study" / "area" / "area_study.html") in done.output
     nothing = CliRunner().invoke(main, ["study", "area", "--results", str(tmp_path / "empty")])
     assert nothing.exit_code == 1 and "No finished run" in nothing.output and "Traceback" not in nothing.output
 
