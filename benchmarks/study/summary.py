@@ -34,8 +34,8 @@ def overview(study: AreaStudy, dataset: str, budget: str) -> Findings:
     sentences = [f"The paper has no values for dataset {dataset}: curves and ranks only."]
     if len(categories):
         sentences = [
-            f"Cells that reach the paper's pair at some area: {int(compared['reachable'].sum())} of {len(compared)}. That is a weak "
-            "test: many areas are tried, and with few good images the intervals are wide.",
+            f"Cells that reach the paper's pair at some area: {int(compared['reachable'].sum())} of {len(compared)}. That is "
+            "a weak test: many areas are tried, and with few good images the intervals are wide.",
             "Categories in which one area, the paper's rule, explains all methods at once: "
             f"{int(categories['explained'].sum())} of {len(categories)}.",
         ]
