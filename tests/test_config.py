@@ -6,11 +6,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.table1 import table1
 from benchmarks.config import CONF, category_set, chosen, method_names, quoted, register_categories
 from benchmarks.config import options as offered
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import Input, Training
-from benchmarks.data.mvtec_ad import table1
 from tests.conftest import compose
 
 

@@ -1,44 +1,28 @@
 """MVTec AD: the facts of the paper's Table 1, and whether a folder agrees with them. Other categories are checked for order."""
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from rich.table import Table
-from scipy import ndimage
 from scipy.stats import mannwhitneyu
 from tqdm import tqdm
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.pool import pool
-from benchmarks.common.project import project_file
+from benchmarks.common.table1 import COUNTED, CategoryFacts, table1
 from benchmarks.data.images import decode
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.layouts import category_names, read_category
 from benchmarks.data.masks import read_mask
 from benchmarks.data.survey import Survey, survey
+from benchmarks.protocol.regions import label_regions
 
-TABLE1 = project_file("results", "paper", "table1_dataset.csv")
 OTHER_LIGHT = 0.9  # share of pairs of a good test and a good training image of which the former is the brighter
 ENOUGH_TO_COMPARE = 5
-EIGHT_CONNECTED = np.ones((3, 3))  # defect regions are 8-connected: only so bottle has the paper's 68
-
-
-@dataclass(frozen=True)
-class CategoryFacts:
-    """A row of Table 1. `side_px` is 0 and `grayscale` None where images differ."""
-
-    train_good: int
-    test_good: int
-    test_defective: int
-    defect_types: int
-    defect_regions: int
-    side_px: int
-    grayscale: bool | None
 
 
 @dataclass(frozen=True)
@@ -71,17 +55,6 @@ class _Decoded:
     """Mean gray value, 0 to 255."""
     regions: int = 0
     problem: str = ""
-
-
-def table1() -> dict[str, CategoryFacts]:
-    """The fifteen rows of Table 1, in the paper's order."""
-    with TABLE1.open(encoding="utf-8") as file:
-        return {row["category"]: _facts(row) for row in csv.DictReader(file)}
-
-
-def _facts(row: dict[str, str]) -> CategoryFacts:
-    numbers = {f.name: int(row[f.name]) for f in fields(CategoryFacts) if f.name != "grayscale"}
-    return CategoryFacts(**numbers, grayscale=row["grayscale"] == "true")
 
 
 def verify(root: Path, categories: Sequence[str] | None = None) -> list[CategoryReport]:
@@ -160,7 +133,7 @@ def _decode(image: ImageFile, surveyed: Survey) -> _Decoded:
     height, width, channels = pixels.shape
     known: dict[str, Any] = {"size": (height, width), "grayscale": channels == 1, "brightness": float(pixels.mean())}
     if mask is not None:
-        _, known["regions"] = ndimage.label(mask, structure=EIGHT_CONNECTED)
+        _, known["regions"] = label_regions(mask)
     return _Decoded(**known)
 
 
@@ -184,10 +157,10 @@ def _differences(found: CategoryFacts, expected: CategoryFacts | None) -> Iterat
     """Each fact that is not Table 1's."""
     if expected is None:
         return
-    for fact in fields(CategoryFacts):
-        value, published = getattr(found, fact.name), getattr(expected, fact.name)
+    for name in COUNTED:
+        value, published = getattr(found, name), getattr(expected, name)
         if value != published:
-            yield f"{fact.name} is {value}, in Table 1 {published}: files are missing, added or changed; fetch the category again."
+            yield f"{name} is {value}, in Table 1 {published}: files are missing, added or changed; fetch the category again."
 
 
 def report_table(reports: Sequence[CategoryReport]) -> Table:
@@ -196,7 +169,7 @@ def report_table(reports: Sequence[CategoryReport]) -> Table:
     for name in ("category", "status", "train", "test good", "defective", "types", "regions", "side px", "gray"):
         shown.add_column(name, justify="left" if name in {"category", "status"} else "right")
     for report in reports:
-        shown.add_row(report.name, report.status, *(_cell(report, fact.name) for fact in fields(CategoryFacts)))
+        shown.add_row(report.name, report.status, *(_cell(report, name) for name in COUNTED))
     return shown
 
 

@@ -20,6 +20,7 @@ from benchmarks.data.index import ImageFile
 from benchmarks.data.layouts import read_category
 from benchmarks.data.masks import read_mask
 from benchmarks.protocol.area_score import area_in_pixels
+from benchmarks.protocol.regions import label_regions
 from benchmarks.report.cells import Cell, Run
 from benchmarks.store.scores import deciding_column
 
@@ -170,9 +171,7 @@ def _picture(run: Run, choice: Choice, file: ImageFile, stored: "StoredMap", usu
 
 def _regions(shape: NDArray[np.bool_], minimum_area: float) -> NDArray[np.bool_]:
     """Those 8-connected parts that are large enough to count as a defect: some in an image that is flagged, none in another."""
-    from scipy.ndimage import label
-
-    labels, _ = label(shape, np.ones((3, 3)))
+    labels, _ = label_regions(shape)
     large = np.bincount(labels.ravel()) >= area_in_pixels(minimum_area, shape.size)
     large[0] = False
     return large[labels]

@@ -5,6 +5,7 @@ from functools import cache
 import pandas as pd
 
 from benchmarks.common.project import project_file
+from benchmarks.common.table1 import table1
 from benchmarks.store.columns import rows_of
 
 FOLDER = project_file("results", "paper")
@@ -19,12 +20,6 @@ TITLES = {
 }
 """Our names of the methods of Tables 2 and 3, and the paper's headings; in the paper's order."""
 METHODS = tuple(TITLES)
-
-
-@cache
-def table1() -> pd.DataFrame:
-    """Columns category, kind, test_good, test_defective and more; categories in the paper's order."""
-    return pd.read_csv(FOLDER / "table1_dataset.csv")
 
 
 @cache
@@ -56,5 +51,4 @@ def lies_within(value: float, low: float, high: float) -> bool:
 @cache
 def image_counts() -> dict[str, tuple[int, int]]:
     """Good and defective test images of each category, by Table 1."""
-    table = table1()
-    return dict(zip(table["category"], zip(table["test_good"], table["test_defective"], strict=True), strict=True))
+    return {category: (facts.test_good, facts.test_defective) for category, facts in table1().items()}

@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.common.project import project_file
+from benchmarks.common.table1 import table1
 from benchmarks.config import options
 from benchmarks.store import paper
 from benchmarks.store.columns import COLUMNS, METRICS
@@ -56,7 +57,7 @@ def with_references(rows: pd.DataFrame, references: pd.DataFrame) -> pd.DataFram
 
 
 def _rows(path: Path, runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    kinds = dict(zip(paper.table1()["category"], paper.table1()["kind"], strict=True))
+    kinds = {category: facts.kind for category, facts in table1().items()}
     kinds |= dict(zip(runs["category"], runs["kind"], strict=True))
     seen: dict[tuple[str, ...], int] = {}
     for line, raw in _lines(path):

@@ -11,8 +11,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.table1 import CategoryFacts, table1
 from benchmarks.config import CONF, belongs, chosen, register_categories, register_resolvers
-from benchmarks.data.mvtec_ad import CategoryFacts, table1
 from benchmarks.store.paper import MVTEC_AD
 from benchmarks.store.record import Cell
 from benchmarks.sweep.work import Work, work_of

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.table1 import CategoryFacts, table1
 from benchmarks.data import mvtec_ad
-from benchmarks.data.mvtec_ad import CategoryFacts, CategoryReport, report_table, table1, verify
+from benchmarks.data.mvtec_ad import CategoryReport, report_table, verify
 from tests.conftest import PROJECT, noise, save
 
 OWN_PRODUCTS = PROJECT.parent / "shared" / "data"

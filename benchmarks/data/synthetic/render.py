@@ -2,11 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from benchmarks.data.synthetic.canvas import Pixels, Plane, Rng, Scene
 from benchmarks.data.synthetic.defects import Defect
 from benchmarks.data.synthetic.recipes import RECIPES
+from benchmarks.protocol.regions import label_regions
 
 VISIBLE = 8 / 255
 """A pixel belongs to the defect if one of its channels changed by this much: about four times the usual sensor noise."""
@@ -49,7 +49,7 @@ def _change(difference: Pixels, gray: bool) -> Plane:
 
 def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Only the regions that are at least a tenth as large as the largest one, so that no region is a stray pixel."""
-    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    labels, _ = label_regions(mask)
     sizes = np.bincount(labels.ravel())
     large = sizes >= 0.1 * sizes[1:].max(initial=1)
     kept: NDArray[np.bool_] = mask & large[labels]
