@@ -9,10 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
-from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.record import SCORES, Record
 from benchmarks.store.runs import RunStore
-from benchmarks.store.scores import MAP_MAXIMUM, area_column, area_columns
+from benchmarks.store.scores import MAP_MAXIMUM, area_columns
 
 ONE_PIXEL = 0.0
 """Stands for the smallest area there is: the score is then the map's maximum."""
@@ -39,8 +38,10 @@ class Grid:
 def read_grids(results: Path, records: Iterable[Record]) -> list[Grid]:
     """The scores of all finished runs that have areas, in the order of `records`; samples without maps have none.
 
+    Whether they fit their record was checked when the store read it.
+
     Raises:
-        UserError: scores that are missing, not ours, or not those of their record.
+        UserError: scores that are missing or not ours.
     """
     store = RunStore(results)
     return [
@@ -74,35 +75,18 @@ def _parse(table: pd.DataFrame, record: Record) -> Grid:
     scores_NA = table[[areas[area] for area in increasing]].to_numpy(dtype=np.float64)
     if not np.isfinite(scores_NA).all():
         raise ValueError("a score is empty or not finite")
-    if table["defective"].dtype != bool:
-        raise ValueError("column defective is not True or False throughout")
     validation, test = (table["split"] == split for split in ("validation", "test"))
     if not validation.any() or not test.any():
         raise ValueError("it needs rows of both splits, validation and test")
-    grid = Grid(
+    return Grid(
         record,
         tuple(increasing),
         scores_NA[validation.to_numpy()],
         scores_NA[test.to_numpy()],
-        table.loc[test, "defective"].to_numpy(),
+        table.loc[test, "defective"].to_numpy(dtype=bool),
     )
-    _must_be_of_its_record(grid)
-    return grid
 
 
 def _as_written(area: float) -> float:
     """An area with the digits that its column's name has."""
     return float(f"{area:g}")
-
-
-def _must_be_of_its_record(grid: Grid) -> None:
-    """The recorded decision must follow from the scores, or the two files are of different runs."""
-    result = grid.record.result
-    assert result is not None and result.minimum_area is not None
-    if _as_written(result.minimum_area) not in grid.areas:
-        raise ValueError(f"no column {area_column(result.minimum_area)}, the area that its run.json names")
-    limit = Rule.of_protocol(grid.record.identity["config"].get("protocol", {})).threshold(
-        grid.validation_VA[:, grid.declared]
-    )
-    if not np.isclose(limit, result.threshold, rtol=1e-6, atol=0):
-        raise ValueError(f"its threshold is {limit:g}, that of its run.json {result.threshold:g}")

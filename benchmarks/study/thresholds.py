@@ -14,7 +14,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.protocol.decision import Share, classified_correctly
 from benchmarks.protocol.thresholds import Rule
-from benchmarks.store.runs import RunStore
+from benchmarks.store.runs import Contents, RunStore, Unreadable
 from benchmarks.study.grid import Grid, read_grids
 
 RULES = tuple(
@@ -51,6 +51,8 @@ class Built:
     rules: pd.DataFrame
     """`RULE_COLUMNS`: the mean over the runs of a category; seeds and methods share the test images, so counts are never pooled."""
     files: list[Path]
+    unreadable: list[Unreadable]
+    """Runs that were left out."""
 
 
 def build(results: Path, out: Path) -> Built:
@@ -59,8 +61,10 @@ def build(results: Path, out: Path) -> Built:
     Raises:
         UserError: no finished run with maps, or scores that cannot be read.
     """
-    grids = read_grids(results, RunStore(results).records())
+    contents = RunStore(results).contents()
+    grids = read_grids(results, contents.records)
     if not grids:
+        contents.complain()
         raise UserError(f"No finished run with anomaly maps in {results / 'runs'}. Make some with `defectbench run`.")
     runs = pd.DataFrame([row for grid in grids for row in _run_rows(grid)], columns=RUN_COLUMNS)
     rules = pd.DataFrame([_rule_row(part) for _, part in runs.groupby(GROUP, sort=False)], columns=RULE_COLUMNS)
@@ -72,7 +76,7 @@ def build(results: Path, out: Path) -> Built:
     }
     for name, text in texts.items():
         write_text(out / name, text)
-    return Built(runs, rules, [out / name for name in texts])
+    return Built(runs, rules, [out / name for name in texts], contents.unreadable)
 
 
 def _run_rows(grid: Grid) -> Iterator[dict[str, Any]]:
@@ -146,7 +150,11 @@ def _markdown(rules: pd.DataFrame) -> str:
 
 
 def show(built: Built, console: Console) -> None:
-    """Print the rules and the paths of what was written."""
+    """Print the rules and the paths of what was written.
+
+    Raises:
+        UserError: some runs were left out; names them.
+    """
     for title, rows in _sections(built.rules):
         table = Table(title=title, title_justify="left")
         for place, heading in enumerate(HEADINGS):
@@ -157,3 +165,4 @@ def show(built: Built, console: Console) -> None:
     console.print(READING, highlight=False)
     for file in built.files:
         console.print(f"wrote {file}", soft_wrap=True)
+    Contents([], built.unreadable).complain()

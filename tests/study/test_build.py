@@ -15,32 +15,35 @@ from benchmarks.study.page import TABLES
 from tests.study.stored import scores, store
 
 
-def fill(results: Path) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that the command wrote, and what it said."""
+    results = tmp_path_factory.mktemp("study")
     for seed in (0, 1):
         store(results, scores(seed), seed=seed)
     store(results, scores(5), method="ae_ssim", budget="smoke")
     store(results, scores(7), method="mine", category="<own>", dataset="folder", facts={"weights": "random"})
+    done = CliRunner().invoke(main, ["study", "area", "--results", str(results)])
+    assert done.exit_code == 0, done.output
+    return results / "study" / "area", done.output
 
 
-def test_everything_is_written_and_described(tmp_path: Path) -> None:
-    fill(tmp_path)
-    built = build(tmp_path, tmp_path / "out")
-    assert {file.name for file in built.files} == {*TABLES, "area_study.md", "area_study.html"}
+def test_everything_is_written_and_described(written: tuple[Path, str]) -> None:
+    folder, said = written
+    assert {file.name for file in folder.iterdir()} == {*TABLES, "area_study.md", "area_study.html"}
     for name, columns in TABLES.items():
-        assert list(pd.read_csv(tmp_path / "out" / name).columns) == list(columns)
-    summary = (tmp_path / "out" / "area_study.md").read_text()
+        assert list(pd.read_csv(folder / name).columns) == list(columns)
+    summary = (folder / "area_study.md").read_text()
     headings = re.findall(r"^## (.*)$", summary, re.MULTILINE)
     assert headings == [
         "Dataset folder, budget short", "Dataset mvtec_ad, budget short", "Dataset mvtec_ad, budget smoke",
     ]  # fmt: skip
     assert "numbers mean nothing: mine" in summary
+    assert "good / defective" in said and str(folder / "area_study.html") in said
 
 
-def test_the_page_is_self_contained_labelled_and_reproducible(tmp_path: Path) -> None:
-    fill(tmp_path)
-    pages = [build(tmp_path, tmp_path / name).files[-1].read_bytes() for name in ("a", "b")]
-    assert pages[0] == pages[1]
-    page = pages[0].decode()
+def test_the_page_is_self_contained_and_labelled(written: tuple[Path, str]) -> None:
+    page = (written[0] / "area_study.html").read_text()
     assert "<own>" not in page and "&lt;own&gt;" in page
     assert not re.search(r'(?:src|href)="(?!#|[a-z_]+\.csv")', page)
     figures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
@@ -50,11 +53,13 @@ def test_the_page_is_self_contained_labelled_and_reproducible(tmp_path: Path) ->
         assert root.get("role") == "img" and len(root.get("aria-label") or "") > 40 and root.get("viewBox")
 
 
-def test_the_command_line(tmp_path: Path) -> None:
-    fill(tmp_path)
-    done = CliRunner().invoke(main, ["study", "area", "--results", str(tmp_path)])
-    assert done.exit_code == 0, done.output
-    assert "good / defective" in done.output and str(tmp_path / "study" / "area" / "area_study.html") in done.output
+def test_the_page_is_reproducible(tmp_path: Path) -> None:
+    store(tmp_path, scores(0))
+    pages = [build(tmp_path, tmp_path / name).files[-1].read_bytes() for name in ("a", "b")]
+    assert pages[0] == pages[1]
+
+
+def test_a_folder_without_runs_is_refused_in_words(tmp_path: Path) -> None:
     nothing = CliRunner().invoke(main, ["study", "area", "--results", str(tmp_path / "empty")])
     assert nothing.exit_code == 1 and "No finished run" in nothing.output and "Traceback" not in nothing.output
 

@@ -34,27 +34,29 @@ def test_an_area_of_many_digits_is_found_by_its_columns_name(tmp_path: Path) -> 
     ("damage", "message"),
     [
         (lambda table: table.drop(columns="split"), "no column split"),
-        (lambda table: table.drop(columns=["defective", "map_maximum"]), "no column defective, map_maximum"),
+        (lambda table: table.drop(columns=["defective", "map_maximum"]), "no column defective"),
+        (lambda table: table.drop(columns="map_maximum"), "no column map_maximum"),
         (lambda table: table.assign(score_total=1.0), "could not convert string to float: 'total'"),
-        (lambda table: table.drop(columns="score_0.001"), r"no column score_0\.001, the area that its run\.json names"),
+        (lambda table: table.drop(columns="score_0.001"), r"no column score_0\.001"),
         (lambda table: table.assign(**{"score_0.05": "high"}), "could not convert string to float: 'high'"),
         (lambda table: table.assign(**{"score_0.05": np.nan}), "a score is empty or not finite"),
         (lambda table: table.assign(defective="yes"), "column defective is not True or False"),
         (lambda table: table[table["split"] == "test"], "it needs rows of both splits"),
-        (lambda table: table.assign(**{"score_0.001": table["score_0.001"] + 1}), "its threshold is"),
+        (lambda table: table.assign(**{"score_0.001": table["score_0.001"] + 1}), "its run.json"),
         (lambda table: pd.DataFrame(), "No columns to parse"),
     ],
-    ids=["split", "two", "foreign", "declared", "text", "empty", "yes", "no validation", "other run", "no table"],
+    ids=["split", "two", "maximum", "foreign", "declared", "text", "empty", "yes", "validation", "other run", "no table"],
 )
 def test_foreign_scores_are_refused_by_name(tmp_path: Path, damage: object, message: str) -> None:
+    """By the store, where they do not fit their record; else by the study."""
     store(tmp_path, scores(0))
     path = tmp_path / "runs" / "ae_l2" / "bottle" / "seed=0" / "scores.csv"
     damaged: pd.DataFrame = damage(pd.read_csv(path))  # type: ignore[operator]
     damaged.to_csv(path, index=False)
-    with pytest.raises(
-        UserError, match=rf"scores\.csv is not a table of scores \({message}.*Run ae_l2 / bottle / seed=0"
-    ):
-        read_grids(tmp_path, RunStore(tmp_path).records())
+    with pytest.raises(UserError, match=rf"scores\.csv .*{message}.*Run ae_l2 / bottle / seed=0"):
+        contents = RunStore(tmp_path).contents()
+        contents.complain()
+        read_grids(tmp_path, contents.records)
 
 
 def test_missing_scores_are_told(tmp_path: Path) -> None:
