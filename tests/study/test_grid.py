@@ -45,7 +45,19 @@ def test_an_area_of_many_digits_is_found_by_its_columns_name(tmp_path: Path) -> 
         (lambda table: table.assign(**{"score_0.001": table["score_0.001"] + 1}), "its run.json"),
         (lambda table: pd.DataFrame(), "No columns to parse"),
     ],
-    ids=["split", "two", "maximum", "foreign", "declared", "text", "empty", "yes", "validation", "other run", "no table"],
+    ids=[
+        "split",
+        "two",
+        "maximum",
+        "foreign",
+        "declared",
+        "text",
+        "empty",
+        "yes",
+        "validation",
+        "other run",
+        "no table",
+    ],
 )
 def test_foreign_scores_are_refused_by_name(tmp_path: Path, damage: object, message: str) -> None:
     """By the store, where they do not fit their record; else by the study."""
