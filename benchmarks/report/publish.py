@@ -1,6 +1,7 @@
 """`defectbench publish`: a results folder as others may cite it: checked, numbers only, and with the standing of its numbers."""
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -16,13 +17,18 @@ from benchmarks.store.record import EXTERNAL, RECORD, Record
 from benchmarks.store.runs import Contents, RunStore
 from benchmarks.store.scores import decisions
 
-KEPT = ("config.yaml", "*.csv", "logs/metrics.csv")
+CONFIG = "config.yaml"
+KEPT = (CONFIG, "*.csv", "logs/metrics.csv")
 """What a published run holds beside its record: numbers and settings, never an image, a map or a fitted method."""
+FOLDER = re.compile(r"(?<![\w.~/:])~?/(?:[^/\s\"',:\[\]]+/)+")
+"""The folders of an absolute path, which say nothing to others and something of the one who publishes."""
 SELF_REPORTED, IMPORTED = "self-reported", "imported"
 
 
 def publish(source: Path, target: Path, rerun: Path | None = None, by: str = "") -> list[Path]:
     """Check a store, copy its numbers to a new folder with their standing, and write the report there.
+
+    Absolute paths in records and settings are cut to their last part.
 
     Args:
         source: the results folder, which holds `runs/`.
@@ -120,5 +126,8 @@ def _copy(source: Path, target: Path, standing: str) -> None:
             place = target / file.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place)
-    record = json.loads((source / RECORD).read_text(encoding="utf-8")) | {"standing": standing}
+    settings = target / CONFIG
+    if settings.exists():
+        write_text(settings, FOLDER.sub("", settings.read_text(encoding="utf-8")))
+    record = json.loads(FOLDER.sub("", (source / RECORD).read_text(encoding="utf-8"))) | {"standing": standing}
     write_text(target / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")

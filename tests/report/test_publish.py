@@ -90,3 +90,13 @@ def test_nothing_is_overwritten(store: Make, tmp_path: Path) -> None:
     (tmp_path / "public").mkdir()
     with pytest.raises(UserError, match="exists already"):
         publish(store(), tmp_path / "public")
+
+
+def test_folders_of_the_machine_are_not_published(store: Make, tmp_path: Path) -> None:
+    source = store(overrides=["method=variation_model", "data.root=/home/ada/images/mvtec_ad", "results.dir=results/bottle"])
+    with (source / CELL / "config.yaml").open("a") as config:
+        config.write("cache_dir: /home/ada/cache\n")
+    publish(source, tmp_path / "public")
+    (record,) = RunStore(tmp_path / "public").records()
+    assert record.overrides == ("method=variation_model", "data.root=mvtec_ad", "results.dir=results/bottle")
+    assert (tmp_path / "public" / CELL / "config.yaml").read_text().endswith("cache_dir: cache\n")
