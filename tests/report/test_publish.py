@@ -93,7 +93,9 @@ def test_nothing_is_overwritten(store: Make, tmp_path: Path) -> None:
 
 
 def test_folders_of_the_machine_are_not_published(store: Make, tmp_path: Path) -> None:
-    source = store(overrides=["method=variation_model", "data.root=/home/ada/images/mvtec_ad", "results.dir=results/bottle"])
+    source = store(
+        overrides=["method=variation_model", "data.root=/home/ada/images/mvtec_ad", "results.dir=results/bottle"]
+    )
     with (source / CELL / "config.yaml").open("a") as config:
         config.write("cache_dir: /home/ada/cache\n")
     publish(source, tmp_path / "public")
