@@ -136,7 +136,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def latex(session: nox.Session) -> None:
-    """Compile the tables' LaTeX files as they are. Needs tectonic or pdflatex (Debian: texlive-latex-recommended)."""
+    """Compile the tables' LaTeX files as they are; each must fit one page. Needs tectonic or pdflatex (Debian: texlive-latex-recommended)."""
     compiler = next((name for name in ("tectonic", "pdflatex") if shutil.which(name)), None)
     if compiler is None:
         session.skip("no tectonic and no pdflatex here")
@@ -150,6 +150,10 @@ def latex(session: nox.Session) -> None:
         options = () if compiler == "tectonic" else ("-interaction=nonstopmode", "-halt-on-error")
         with session.chdir(file.parent):
             session.run(compiler, *options, file.name, external=True, silent=True)
+        log = file.with_suffix(".log")  # tectonic keeps none
+        words = log.read_text(errors="replace") if log.is_file() else "(1 page"
+        if "Overfull" in words or "(1 page" not in words:
+            session.error(f"{file} does not fit its page; see {log}")
         session.log(f"{file.with_suffix('.pdf')}")
 
 

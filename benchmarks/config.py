@@ -331,10 +331,9 @@ def _option(path: Path, group: str) -> DictConfig:
         raise UserError(
             f"{path} does not say {', '.join(missing)}. Each file in conf/{group} says {', '.join(needed)}."
         )
-    if str(config.name) != path.stem:
-        raise UserError(
-            f"{path} says name: {config.name}, but what is stored is found by the file's name: {path.stem}."
-        )
+    name = OmegaConf.to_container(config, resolve=False)["name"]  # type: ignore[index,call-overload]
+    if name != path.stem and not str(name).startswith("${"):
+        raise UserError(f"{path} says name: {name}, but what is stored is found by the file's name: {path.stem}.")
     return config
 
 

@@ -31,18 +31,21 @@ from benchmarks.report.tables import (
 )
 from benchmarks.store.columns import COLUMNS, rows_of, validate
 from benchmarks.store.leaderboard import leaderboard
-from benchmarks.store.record import Record
+from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.references import read_published, shipped, with_references
 from benchmarks.store.runs import Contents, RunStore, Unreadable
 from benchmarks.store.scores import decisions
 
 Interval = Literal["wilson", "bootstrap"]
+KEY = ("dataset", "budget", "method", "category")
 
 
 @dataclass(frozen=True)
 class Section:
     """What is said of one dataset at one budget."""
 
+    records: list[Record]
+    """Those of maps that other programs made of the same images, too."""
     rows: pd.DataFrame
     """Of the leaderboard, with the reference rows that stand beside them."""
     tables: list[PaperTable]
@@ -70,7 +73,7 @@ def build(
     metrics: Sequence[str] = FIELD_METRICS,
     references: bool = False,
 ) -> Report:
-    """Write `leaderboard.csv` and, for each dataset and budget, Tables 2, 3 and F as CSV, Markdown and LaTeX.
+    """Write `leaderboard.csv` and, for each dataset and budget, Tables 2, 3 and F as CSV, Markdown and LaTeX (also in a compact form).
 
     The same store and options give the same files, byte for byte.
 
@@ -98,12 +101,44 @@ def build(
     validate(rows)
     files = [_write_csv(out / "leaderboard.csv", _typed(rows))]
     sections = []
-    for (dataset, budget), part in runs.groupby(["dataset", "budget"], sort=True):
-        here = [record for record in records if (record.dataset, record.budget) == (dataset, budget)]
+    for here in _in_tables(records):
+        part = _rows_of(runs, here)
         section = _section(with_references(part, elsewhere), here, show, layouts)
         sections.append(section)
         files += _write_section(out, section)
     return Report(rows, sections, records, contents.unreadable, files)
+
+
+def _in_tables(records: Sequence[Record]) -> list[list[Record]]:
+    """The records of each dataset and budget, in their order, and with them the maps that other programs made of the same images.
+
+    Such maps make a table of their own where there is no table with their images, or one that has their method already.
+    """
+    own: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        own.setdefault((record.dataset, record.budget), []).append(record)
+    maps = {key: own.pop(key) for key in list(own) if key[1] == EXTERNAL}
+    for key, found in maps.items():
+        joined = [_join(found, tables) for tables in own.values() if tables[0].dataset == key[0]]
+        if left := [record for record in found if not any(record in others for others in joined)]:
+            own[key] = left
+    return [own[key] for key in sorted(own) if any(record.result for record in own[key])]
+
+
+def _join(maps: Sequence[Record], table: list[Record]) -> list[Record]:
+    """Add to a table's records those of maps of the same images; returns them."""
+    images = {record.category: record.test_data for record in table if record.result is not None}
+    methods = {record.method for record in table}
+    same = [m for m in maps if m.method not in methods and images.get(m.category) == m.test_data]
+    table += same
+    return same
+
+
+def _rows_of(runs: pd.DataFrame, records: Sequence[Record]) -> pd.DataFrame:
+    """The rows of a table's records, all with the table's budget."""
+    cells = {(record.dataset, record.budget, record.method, record.category) for record in records}
+    here = [key in cells for key in zip(*(runs[name] for name in KEY), strict=True)]
+    return runs.loc[here].assign(budget=records[0].budget)
 
 
 def read_contents(results: Path) -> Contents:
@@ -124,18 +159,19 @@ def read_contents(results: Path) -> Contents:
 
 
 def _published(paths: Sequence[Path], runs: pd.DataFrame, references: bool) -> pd.DataFrame:
+    """Numbers from elsewhere; where a file that the user gives has a cell of the project's, the user's."""
     parts = [read_published(path, runs) for path in paths]
+    given = {cell for part in parts for cell in _cells(part)}
+    if sum(map(len, parts)) > len(given):
+        first = next(cell for part in parts for cell in _cells(part) if sum(cell in _cells(p) for p in parts) > 1)
+        raise UserError(f"{first[1]} on {first[2]} is in two of {', '.join(map(str, paths))}.")
     if references:
-        methods = set(runs["method"])
-        parts += [found for dataset in runs["dataset"].unique() if len(found := shipped(str(dataset), methods, runs))]
-    if not parts:
-        return pd.DataFrame(columns=list(COLUMNS))
-    elsewhere = pd.concat(parts, ignore_index=True)
-    twice = elsewhere[elsewhere.duplicated(["dataset", "method", "category"])]
-    if len(twice):
-        first = twice.iloc[0]
-        raise UserError(f"{first['method']} on {first['category']} is in two of {', '.join(map(str, paths))}.")
-    return elsewhere
+        parts += [found.loc[[cell not in given for cell in _cells(found)]] for found in shipped(runs)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+
+
+def _cells(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return list(zip(rows["dataset"], rows["method"], rows["category"], strict=True))
 
 
 def _data_warnings(records: Sequence[Record]) -> str:
@@ -149,8 +185,12 @@ def _section(rows: pd.DataFrame, records: Sequence[Record], show: Show, layouts:
     possible = [trimmed(layout, rows) for layout in layouts]
     tables = [paper_table(layout, rows, absences, show) for layout in possible if has_values(layout, rows)]
     standing = "".join(f" {each[:1].upper()}{each[1:]}." for each in sorted({r.standing for r in records} - {""}))
-    tables = [replace(table, caption=table.caption + standing + _data_warnings(records)) for table in tables]
-    return Section(rows, tables, method_pairs(rows))
+    tables = [_noted(table, standing + _data_warnings(records)) for table in tables]
+    return Section(list(records), rows, tables, method_pairs(rows))
+
+
+def _noted(table: PaperTable, note: str) -> PaperTable:
+    return replace(table, caption=table.caption + note, short_caption=table.short_caption + note)
 
 
 def _absences(records: Sequence[Record]) -> Absences:
@@ -173,7 +213,8 @@ def _write_section(out: Path, section: Section) -> list[Path]:
         text = formats.markdown(table)
         if table.layout is TABLE2 and len(section.pairs):
             text += "\n" + pairs_markdown(section.pairs)
-        for suffix, content in ((".md", text), (".tex", formats.latex(table))):
+        texs = {".tex": formats.latex(table), "_compact.tex": formats.latex(table, compact=True)}
+        for suffix, content in ({".md": text} | texs).items():
             write_text(out / f"{stem}{suffix}", content)
             files.append(out / f"{stem}{suffix}")
     if len(section.pairs):
@@ -211,7 +252,8 @@ def show(report: Report, console: Console) -> None:
     for section in report.sections:
         for table in section.tables:
             shown, narrowed = formats.terminal(table, console.width)
-            note = " Too wide for here, so only ours (the paper's); the rest is in the files." if narrowed else ""
+            left = " (the paper's)" if table.compared else ""
+            note = f" Too wide for this terminal, so only our numbers{left}; the rest is in the files." if narrowed else ""
             console.print(table.caption + note, shown, sep="\n", markup=False)
         if section.pairs["p"].notna().any():
             console.print(TITLE + ":", pairs_terminal(section.pairs), sep="\n")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from benchmarks.report.tables import Entry, Mean, PaperTable, Show, Value
 
-ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "-"}
+ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "-", "not_published": "-"}
 NO_NUMBER = "no number"  # it ran, and has no such metric or no such images
 MINUS = "\N{MINUS SIGN}"
 
@@ -72,8 +72,12 @@ def terminal(table: PaperTable, width: int) -> tuple[Table, bool]:
     return _terminal(table, _narrow), True
 
 
-def latex(table: PaperTable) -> str:
-    """One file that compiles as it is (booktabs, graphicx, geometry: all in the LaTeX base and recommended collections)."""
+def latex(table: PaperTable, compact: bool = False) -> str:
+    """One file that compiles as it is (booktabs, graphicx, geometry: all in the LaTeX base and recommended collections).
+
+    Args:
+        compact: our numbers alone, across both columns of a paper; else with all that stands beside them, on a page of its own.
+    """
     environment = _environment(
         variable_start_string="<<",
         variable_end_string=">>",
@@ -82,8 +86,22 @@ def latex(table: PaperTable) -> str:
         comment_start_string="<#",
         comment_end_string="#>",
     )
-    environment.filters["tex"] = tex
-    return str(environment.get_template("table.tex.j2").render(table=table, **_helpers()))
+    environment.filters |= {"tex": tex, "tex_with_addresses": _tex_with_addresses}
+    environment.globals |= {"beside": beside, "signed": signed, "absent": ABSENT, "no_number": NO_NUMBER, "stacked": stacked}
+    show, caption = ("none", table.short_caption) if compact else (table.show, table.caption)
+    return str(environment.get_template("table.tex.j2").render(table=table, compact=compact, show=show, caption=caption))
+
+
+def _tex_with_addresses(text: str) -> str:
+    """Text in which addresses may break at the end of a line."""
+    parts = re.split(r"(https?://[^\s;,{}\\]*[^\s;,.{}\\])", text)
+    return "".join(rf"\url{{{part}}}" if place % 2 else tex(part) for place, part in enumerate(parts))
+
+
+def stacked(heading: str) -> str:
+    """A heading's words, one below the other."""
+    words = r"\\".join(tex(word) for word in re.split(r"[ _]", heading))
+    return rf"\shortstack{{{words}}}"
 
 
 def tex(text: str) -> str:
@@ -113,10 +131,6 @@ def _environment(**settings: Any) -> Any:
         keep_trailing_newline=True,
         **settings,
     )
-
-
-def _helpers() -> dict[str, Any]:
-    return {"beside": beside, "signed": signed, "absent": ABSENT, "no_number": NO_NUMBER}
 
 
 def _sides(table: PaperTable) -> Iterator[tuple[str, str, int, list[tuple[Value | None, Entry]]]]:

@@ -3,7 +3,7 @@
 import shlex
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
-ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "does not apply"}
+ABSENT = {
+    "failed": "failed",
+    "missing": "not run",
+    "not_applicable": "does not apply",
+    "not_published": "not published",
+}
 STEPS = (0.15, 0.30)  # differences to the paper from which the colour deepens
 SLIGHT = 0.05  # where there is no interval, a difference below this has the palest colour
 NUMBERS = {name: column for name, column in COLUMNS.items() if column.title}
@@ -87,6 +92,9 @@ class Shown:
     """done, or a key of `ABSENT`."""
     numbers: tuple[Number, ...] = ()
     best: bool = False
+    """Bold, by the table's rule."""
+    starred: bool = False
+    """The best of its category by a paired bootstrap."""
     note: str = ""
     has_details: bool = True
 
@@ -99,7 +107,7 @@ class Shown:
     def label(self) -> str:
         """What a screen reader says."""
         said = "; ".join(number.words for number in self.numbers) or self.absence
-        best = ["best of its category"] if self.best else []
+        best = ["best of its category"] if self.starred else []
         return "; ".join([f"{self.title}: {said}", *best, *([self.note] if self.note else [])])
 
     @property
@@ -258,11 +266,8 @@ def write_figures(report: Report, store: RunStore, out: Path) -> list[Path]:
 def _parts(report: Report, store: RunStore) -> Iterable[tuple[Section, dict[tuple[str, str], Cell], pd.DataFrame]]:
     """Each section with its cells and its rows of the leaderboard."""
     for section in report.sections:
-        dataset, budget = section.tables[0].dataset, section.tables[0].budget
-        rows = report.leaderboard
-        rows = rows[(rows["dataset"] == dataset) & (rows["budget"] == budget)]
-        here = [record for record in report.records if (record.dataset, record.budget) == (dataset, budget)]
-        yield section, cells_of(here, rows, store), rows
+        rows = section.rows[section.rows["source"] == ""]
+        yield section, cells_of(section.records, rows, store), rows
 
 
 def _group(
@@ -318,8 +323,9 @@ def _matrix(table: PaperTable, cells: dict[tuple[str, str], Cell], ranked: Ranks
                     table,
                     heading,
                     line.category,
-                    replace(entry, best=table.layout is TABLE2 and ranked.best.get(line.category) == heading.method),
+                    entry,
                     cells.get((heading.method, line.category)),
+                    starred=table.layout is TABLE2 and ranked.best.get(line.category) == heading.method,
                 )
                 for heading, entry in zip(table.headings, line.entries, strict=True)
             ),
@@ -340,7 +346,9 @@ def _labels(table: PaperTable, line: TableLine) -> tuple[str, ...]:
     )
 
 
-def _shown(table: PaperTable, heading: Heading, category: str, entry: Entry, cell: Cell | None) -> Shown:
+def _shown(
+    table: PaperTable, heading: Heading, category: str, entry: Entry, cell: Cell | None, *, starred: bool
+) -> Shown:
     row = cell.row if cell and cell.row else {}
     numbers = tuple(
         Number(side, value, beside(value, table.show), row.get(f"paper_{measure}_inside") is True)
@@ -355,6 +363,7 @@ def _shown(table: PaperTable, heading: Heading, category: str, entry: Entry, cel
         status,
         numbers,
         entry.best,
+        starred,
         "; ".join(notes),
         has_details=cell is not None,
     )

@@ -10,8 +10,9 @@ from benchmarks.common.errors import UserError, nearest
 from benchmarks.store import paper
 from benchmarks.store.columns import METRICS, rows_of, spread_of
 from benchmarks.store.leaderboard import COMPARED, has_the_papers_images
+from benchmarks.store.record import EXTERNAL
 
-Status = Literal["done", "failed", "missing", "not_applicable"]
+Status = Literal["done", "failed", "missing", "not_applicable", "not_published"]
 Show = Literal["interval", "counts", "std", "none"]
 MEAN = "mean"
 
@@ -57,10 +58,7 @@ def table_f(metrics: Sequence[str] = FIELD_METRICS) -> Layout:
         if name not in METRICS:
             raise UserError(f"--metrics: there is no metric {name!r}. {nearest(name, METRICS)}")
     titles = tuple(METRICS[name].title for name in metrics)
-    words = "; ".join(
-        f"{METRICS[name].title}: {METRICS[name].meaning.removesuffix(', mean over the seeds')}" for name in metrics
-    )
-    return Layout("tablef", f"Table F. {words}", titles, tuple(metrics), digits=3, paper=False)
+    return Layout("tablef", "Table F. What the field compares", titles, tuple(metrics), digits=3, paper=False)
 
 
 @dataclass(frozen=True)
@@ -106,6 +104,8 @@ class Heading:
     """Where the column's numbers were published, if they are not of our own runs."""
     reference_for: str = ""
     """The method that a published column is of."""
+    external: bool = False
+    """Whether another program made its maps."""
 
     @property
     def title(self) -> str:
@@ -114,6 +114,8 @@ class Heading:
 
     @property
     def mark(self) -> str:
+        if self.external:
+            return " (maps of another program)"
         return " (random weights)" if self.random_weights else " (published)" if self.source else ""
 
 
@@ -142,6 +144,8 @@ class PaperTable:
     dataset: str
     budget: str
     caption: str
+    short_caption: str
+    """Of our numbers alone."""
     headings: tuple[Heading, ...]
     lines: tuple[Line, ...]
     means: tuple[Mean, ...]
@@ -213,8 +217,8 @@ def paper_table(
     )
     compared = any(v is not None and v.paper is not None for line in lines for e in line.entries for v in e.values)
     dataset, budget = str(rows.iloc[0]["dataset"]), str(rows.iloc[0]["budget"])
-    caption = _caption(layout, rows, compared, show)
-    return PaperTable(layout, dataset, budget, caption, headings, tuple(lines), means, compared, show, parts)
+    captions = _caption(layout, rows, compared, show), _caption(layout, rows, False, "none")
+    return PaperTable(layout, dataset, budget, *captions, headings, tuple(lines), means, compared, show, parts)
 
 
 def has_values(layout: Layout, rows: pd.DataFrame) -> bool:
@@ -235,9 +239,10 @@ def _columns(layout: Layout) -> list[str]:
 
 
 def _with_numbers(layout: Layout, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows without those of published methods that have none of the table's numbers anywhere."""
+    """Rows without those of published methods that have none of the table's numbers anywhere; the paper's tables need all."""
     published = rows[rows["source"] != ""]
-    numbers = published[_columns(layout)].notna().any(axis=1).groupby(published["method"]).any()
+    known = published[_columns(layout)].notna()
+    numbers = (known.all(axis=1) if layout.paper else known.any(axis=1)).groupby(published["method"]).any()
     return rows[(rows["source"] == "") | rows["method"].isin(numbers.index[numbers.astype(bool)])]
 
 
@@ -284,7 +289,8 @@ def _headings(rows: pd.DataFrame, failed: list[str]) -> tuple[Heading, ...]:
             sources.setdefault(row["method"], []).append(row["source"])
     ours = in_order([*rows.loc[rows["source"] == "", "method"], *failed], paper.METHODS)
     random = set(rows.loc[rows["weights"] == "random", "method"])
-    headings = [Heading(method, method in random, "") for method in ours]
+    external = set(rows.loc[rows["device"] == EXTERNAL, "method"])
+    headings = [Heading(method, method in random, "", external=method in external) for method in ours]
     published = sorted(sources.items())
     of = dict(zip(rows["method"], rows["reference_for"], strict=True))
     return (*headings, *(Heading(name, False, "; ".join(dict.fromkeys(w)), of[name] or "") for name, w in published))
@@ -293,7 +299,8 @@ def _headings(rows: pd.DataFrame, failed: list[str]) -> tuple[Heading, ...]:
 def _entry(layout: Layout, row: Mapping[str, Any] | None, absence: Status, ours: Mapping[str, Any] | None) -> Entry:
     if row is None:
         return Entry(absence, (None,) * len(layout.measures))
-    return Entry("done", tuple(_value(row, measure, layout, ours) for measure in layout.measures))
+    values = tuple(_value(row, measure, layout, ours) for measure in layout.measures)
+    return Entry("not_published" if row["source"] else "done", values)
 
 
 def _value(row: Mapping[str, Any], measure: str, layout: Layout, same_method: Mapping[str, Any] | None) -> Value | None:
@@ -386,6 +393,9 @@ def _caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> 
     first = rows.iloc[0]
     dataset = "synthetic: not MVTec AD" if first["dataset"] == "synthetic" else f"dataset {first['dataset']}"
     parts = [layout.title, f"{dataset}, budget {first['budget']}{_settings(ours)}"]
+    if "aupro" in layout.measures:
+        limits = sorted(set(ours["aupro_limit"].dropna()))
+        parts += [f"AU-PRO up to a false-positive rate of {' or '.join(f'{limit:g}' for limit in limits)}"] if limits else []
     parts += _shown(layout, ours, show)
     if compared:
         parts.append("beside ours the paper's value and the difference, ours minus the paper's")

@@ -1,6 +1,8 @@
 """The leaderboard: one row per dataset, budget, method and category, made from the records of its seeds."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from math import isfinite, isnan, nan
 from statistics import fmean, pstdev
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.project import project_file
 from benchmarks.protocol.intervals import image_bootstrap, wilson
 from benchmarks.store import paper
 from benchmarks.store.columns import COLUMNS
@@ -170,17 +173,18 @@ MAY_DIFFER = {"seed", "trainer.accelerator"}
 
 
 def _refuse_two_settings(records: Sequence[Record]) -> None:
-    """Cells of one table share the budget's content, and cells of one category the test images, whatever the method."""
-    budgets: dict[tuple[str, str], Record] = {}
+    """Cells of one table share what they read of the budget, and cells of one category the test images, whatever the method."""
+    budgets: dict[tuple[str, str, str], Record] = {}
     images: dict[tuple[str, str, str], Record] = {}
     for record in records:
-        known = budgets.setdefault((record.dataset, record.budget), record)
-        changed = differences(_budget(known), _budget(record))
-        if changed:
-            raise UserError(
-                f"{known.cell} and {record.cell} both say budget {record.budget}, which differs: {'; '.join(changed)}. They cannot "
-                "stand in one table: keep them in two results folders (results.dir=DIR), or run one again with budget.name=NAME."
-            )
+        for name, value in _budget(record).items():
+            known = budgets.setdefault((record.dataset, record.budget, name), record)
+            if _budget(known)[name] != value:
+                raise UserError(
+                    f"{known.cell} and {record.cell} both say budget {record.budget}, which differs: budget.{name} "
+                    f"{_budget(known)[name]} -> {value}. They cannot stand in one table: keep them in two results folders "
+                    "(results.dir=DIR), or run one again with budget.name=NAME."
+                )
         if record.result is None:
             continue
         known = images.setdefault((record.dataset, record.budget, record.category), record)
@@ -192,7 +196,16 @@ def _refuse_two_settings(records: Sequence[Record]) -> None:
 
 
 def _budget(record: Record) -> dict[str, Any]:
-    return {"budget": record.identity["config"].get("budget", {})}
+    """What the method reads of its budget, as its file says; all of it for a method that has none."""
+    budget = record.identity["config"].get("budget", {})
+    read = _read_of_budgets(record.method)
+    return {name: value for name, value in budget.items() if name != "name" and (read is None or name in read)}
+
+
+@cache
+def _read_of_budgets(method: str) -> frozenset[str] | None:
+    file = project_file("conf", "method", f"{method}.yaml")
+    return frozenset(re.findall(r"budget\.(\w+)", file.read_text(encoding="utf-8"))) if file.is_file() else None
 
 
 def _refuse_mixture(records: Sequence[Record]) -> None:

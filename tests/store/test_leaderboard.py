@@ -117,6 +117,16 @@ def test_one_budgets_name_with_two_contents_is_refused() -> None:
     assert len(leaderboard([first, replace(other, budget="tiny")])) == 2
 
 
+def test_a_budget_counts_where_the_method_reads_it() -> None:
+    """ae_l2 reads the epochs of its own kind, not those of the students, which a later version may have added or changed."""
+    budget = {"name": "short", "epochs": 4}
+    records = [
+        replace(RECORD, category=category, identity=RECORD.identity | {"config": {"seed": 0, "budget": budget | more}})
+        for category, more in (("carpet", {}), ("tile", {"student_epochs": 5}), ("wood", {"student_epochs": 8}))
+    ]
+    assert len(leaderboard(records)) == 3
+
+
 def test_methods_on_different_test_images_share_no_table() -> None:
     with pytest.raises(
         UserError, match="ae_l2 / bottle / seed=0 and anogan / bottle / seed=0 were scored on different test images"

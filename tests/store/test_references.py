@@ -1,5 +1,6 @@
 """Numbers from elsewhere: taken as they are, and every mistake named by file, row and column."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from benchmarks.common.errors import UserError
 from benchmarks.store.columns import validate
 from benchmarks.store.leaderboard import leaderboard
-from benchmarks.store.references import read_published, with_references
+from benchmarks.store.references import read_published, shipped, with_references
 from tests.store.test_runs import RECORD
 
 HEADER = "method,category,normal_accuracy,anomalous_accuracy,source"
@@ -36,6 +37,20 @@ def test_references_join_tables_of_their_dataset_only(tmp_path: Path) -> None:
     joined = with_references(RUNS, rows)
     assert joined["method"].tolist() == ["ae_l2", "Theirs"] and set(joined["budget"]) == {"short"}
     assert len(with_references(RUNS.assign(dataset="synthetic"), rows)) == 1
+
+
+def test_the_projects_references_are_those_of_what_was_run() -> None:
+    runs = leaderboard([replace(RECORD, method="padim", category=category) for category in ("bottle", "grid")])
+    (found,) = shipped(runs)
+    validate(found)
+    assert set(found["reference_for"]) == {"padim"} and set(found["category"]) == {"bottle", "grid"}
+    assert found["method"].nunique() > 1 and found["source"].str.startswith("https://").all()
+    assert shipped(runs.assign(dataset="synthetic")) == []
+
+
+def test_other_datasets_have_categories_that_were_not_run(tmp_path: Path) -> None:
+    path = written(tmp_path, "Theirs,candle,0.9,0.8,Doe,visa", header=HEADER + ",dataset")
+    assert read_published(path, RUNS)["category"].tolist() == ["candle"]
 
 
 @pytest.mark.parametrize(
