@@ -136,7 +136,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def latex(session: nox.Session) -> None:
-    """Compile the tables' LaTeX files as they are; each must fit one page. Needs tectonic or pdflatex (Debian: texlive-latex-recommended)."""
+    """Compile the tables' LaTeX files; each must fit one page. Needs tectonic or pdflatex (Debian: texlive-latex-recommended)."""
     compiler = next((name for name in ("tectonic", "pdflatex") if shutil.which(name)), None)
     if compiler is None:
         session.skip("no tectonic and no pdflatex here")

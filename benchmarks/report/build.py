@@ -73,7 +73,7 @@ def build(
     metrics: Sequence[str] = FIELD_METRICS,
     references: bool = False,
 ) -> Report:
-    """Write `leaderboard.csv` and, for each dataset and budget, Tables 2, 3 and F as CSV, Markdown and LaTeX (also in a compact form).
+    """Write `leaderboard.csv` and, for each dataset and budget, Tables 2, 3 and F as CSV, Markdown and LaTeX.
 
     The same store and options give the same files, byte for byte.
 
@@ -253,7 +253,9 @@ def show(report: Report, console: Console) -> None:
         for table in section.tables:
             shown, narrowed = formats.terminal(table, console.width)
             left = " (the paper's)" if table.compared else ""
-            note = f" Too wide for this terminal, so only our numbers{left}; the rest is in the files." if narrowed else ""
+            note = (
+                f" Too wide for this terminal, so only our numbers{left}; the rest is in the files." if narrowed else ""
+            )
             console.print(table.caption + note, shown, sep="\n", markup=False)
         if section.pairs["p"].notna().any():
             console.print(TITLE + ":", pairs_terminal(section.pairs), sep="\n")

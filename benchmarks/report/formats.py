@@ -87,9 +87,17 @@ def latex(table: PaperTable, compact: bool = False) -> str:
         comment_end_string="#>",
     )
     environment.filters |= {"tex": tex, "tex_with_addresses": _tex_with_addresses}
-    environment.globals |= {"beside": beside, "signed": signed, "absent": ABSENT, "no_number": NO_NUMBER, "stacked": stacked}
+    environment.globals |= {
+        "beside": beside,
+        "signed": signed,
+        "absent": ABSENT,
+        "no_number": NO_NUMBER,
+        "stacked": stacked,
+    }
     show, caption = ("none", table.short_caption) if compact else (table.show, table.caption)
-    return str(environment.get_template("table.tex.j2").render(table=table, compact=compact, show=show, caption=caption))
+    return str(
+        environment.get_template("table.tex.j2").render(table=table, compact=compact, show=show, caption=caption)
+    )
 
 
 def _tex_with_addresses(text: str) -> str:

@@ -395,7 +395,9 @@ def _caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> 
     parts = [layout.title, f"{dataset}, budget {first['budget']}{_settings(ours)}"]
     if "aupro" in layout.measures:
         limits = sorted(set(ours["aupro_limit"].dropna()))
-        parts += [f"AU-PRO up to a false-positive rate of {' or '.join(f'{limit:g}' for limit in limits)}"] if limits else []
+        parts += (
+            [f"AU-PRO up to a false-positive rate of {' or '.join(f'{limit:g}' for limit in limits)}"] if limits else []
+        )
     parts += _shown(layout, ours, show)
     if compared:
         parts.append("beside ours the paper's value and the difference, ours minus the paper's")
