@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from kornia.filters import spatial_gradient
 from torch import Tensor
 
 from methods.blocks.rigid_warp import align, to_image_frame
@@ -28,6 +29,8 @@ class VariationModel(FittedMethod):
         contrast: gradients up to this one, in gray levels per pixel, are no edges.
         min_cover: share of the aligned images that must show a pixel; others have no statistics, and score 0.
         deviation_floor: least standard deviation, in gray levels.
+        training: `standard`, mean and deviation over the aligned images; `direct`, HALCON's other way: the first image, and its edge
+            amplitude in place of a deviation.
     """
 
     mean_HW: Tensor
@@ -41,10 +44,13 @@ class VariationModel(FittedMethod):
         contrast: float,
         min_cover: float,
         deviation_floor: float,
+        training: str = "standard",
     ) -> None:
         super().__init__()
         self.matcher = ShapeMatcher(alignment["max_angle_deg"], alignment["max_shift"], min_score, contrast)
-        self.min_cover, self.deviation_floor = min_cover, deviation_floor
+        if training not in ("standard", "direct"):
+            raise MethodError(f"method.model.training is standard or direct, not {training!r}.")
+        self.min_cover, self.deviation_floor, self.training_mode = min_cover, deviation_floor, training
         for name in ("mean_HW", "deviation_HW", "support_HW"):
             self.register_buffer(name, torch.empty(0, 0))
         self.unaligned = {"training": 0, "scored": 0}
@@ -70,7 +76,13 @@ class VariationModel(FittedMethod):
         self._squares_HW += aligned_HW.square()
 
     def fit(self) -> None:
-        """Mean and population standard deviation of each pixel over the images that show it."""
+        """Mean and population standard deviation of each pixel over the images that show it, or the first image and its edges."""
+        if self.training_mode == "direct":
+            self.mean_HW, self.deviation_HW = self.matcher.reference_HW, edge_amplitude(self.matcher.reference_HW)
+            self.deviation_HW = self.deviation_HW.clamp(min=self.deviation_floor)
+            self.support_HW = torch.ones_like(self.mean_HW, dtype=torch.bool)
+            del self._count_HW, self._sum_HW, self._squares_HW
+            return
         images = self._count_HW.max()
         if images < 2:
             raise MethodError(
@@ -101,6 +113,12 @@ class VariationModel(FittedMethod):
 
     def facts(self) -> dict[str, str | int | float]:
         return {f"unaligned_{part}": count for part, count in self.unaligned.items()}
+
+
+def edge_amplitude(gray_HW: Tensor) -> Tensor:
+    """(|dx| + |dy|) / 4 of the 3 x 3 Sobel filters, HALCON's sobel_amp in its mode sum_abs; in gray levels, borders repeated."""
+    derivatives = spatial_gradient(gray_HW[None, None], normalized=False)[0, 0]
+    return derivatives.abs().sum(dim=0) / 4
 
 
 def _gray_levels(images_BCHW: Tensor) -> Tensor:

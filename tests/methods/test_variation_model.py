@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from methods.contract import MethodError
 from methods.variation_model import VariationModel
@@ -39,6 +40,18 @@ def test_map_is_the_deviation_in_floored_standard_deviations(floor: float) -> No
     expected = np.abs(test[0, 0].numpy() * 255 - gray.mean(0)) / np.maximum(gray.std(0), floor)
     found = fitted(model(floor=floor), train).anomaly_map(test)[0].numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_trained_directly_the_first_images_edges_stand_for_the_deviation() -> None:
+    train, test = discs([(0, 0), (4, 4)]), discs([(0, 3)], seed=1)
+    first = train[0, 0].numpy().astype(np.float64) * 255
+    amplitude = sum(np.abs(ndimage.sobel(first, axis, mode="nearest")) for axis in (0, 1)) / 4
+    method = VariationModel(NO_SEARCH, min_score=0.6, contrast=8, min_cover=0.5, deviation_floor=5, training="direct")
+    found = fitted(method, train).anomaly_map(test)[0].numpy()
+    expected = np.abs(test[0, 0].numpy() * 255 - first) / np.maximum(amplitude, 5)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    with pytest.raises(MethodError, match="standard or direct, not 'single'"):
+        VariationModel(NO_SEARCH, 0.6, 8, 0.5, 5, training="single")
 
 
 def test_shifted_objects_are_aligned_and_scored_where_they_lie() -> None:
