@@ -29,8 +29,8 @@ class VariationModel(FittedMethod):
         contrast: gradients up to this one, in gray levels per pixel, are no edges.
         min_cover: share of the aligned images that must show a pixel; others have no statistics, and score 0.
         deviation_floor: least standard deviation, in gray levels.
-        training: `standard`, mean and deviation over the aligned images; `direct`, HALCON's other way: the first image, and its edge
-            amplitude in place of a deviation.
+        training: `standard`, mean and deviation over the aligned images; `direct`, HALCON's other way: the first image, and its
+            edge amplitude in place of a deviation.
     """
 
     mean_HW: Tensor
