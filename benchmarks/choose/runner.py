@@ -7,16 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks.choose.answer import Answer, Promise, answer
+from benchmarks.choose.asking import decoded, drawn
 from benchmarks.choose.candidates import Candidate, candidates, fits_in
-from benchmarks.choose.contenders import Contender, StandInResult, contender
+from benchmarks.choose.contenders import Contender, contender
 from benchmarks.choose.robustness import Move, moves
-from benchmarks.choose.stand_in import stand_ins
 from benchmarks.common.errors import UserError
-from benchmarks.common.seeding import stream
 from benchmarks.config import as_asked, quoted
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.inspect.specification import INSPECTOR
@@ -29,8 +25,6 @@ if TYPE_CHECKING:
     from benchmarks.inspect import Inspector
 
 FOLDS = 5
-ASKED_IMAGES = 20
-"""Good images on which the inspectors are asked about light and drawn defects: enough for a share, few enough for seconds."""
 CURVE = (5, 10, 20, 50)
 
 
@@ -130,7 +124,9 @@ def _run(candidate: Candidate, request: Request, results: Path, protocol: list[s
 
     record = run(as_asked([*_overrides(candidate, request, results), *protocol]))
     found = contender(RunStore(results), record, candidate.title)
-    return replace(found, stand_ins=_drawn(_inspector(found), request.category)) if stand_in else found
+    return (
+        replace(found, stand_ins=tuple(drawn(_inspector(found), good_images(request.category)))) if stand_in else found
+    )
 
 
 def _overrides(candidate: Candidate, request: Request, results: Path) -> list[str]:
@@ -159,27 +155,12 @@ def good_images(category: Category) -> Sequence[ImageFile]:
     return [image for image in category.test if not image.is_defective] or list(category.train)
 
 
-def _decoded(inspector: "Inspector", images: Sequence[ImageFile]) -> list[NDArray[np.uint8]]:
-    return [inspector.decoding.read(image) for image in images[:ASKED_IMAGES]]
-
-
-def _drawn(inspector: "Inspector", category: Category) -> tuple[StandInResult, ...]:
-    """Which of the drawn defects an inspector finds. They are the same for all methods of one size."""
-    return tuple(_results(inspector, _decoded(inspector, good_images(category))))
-
-
-def _results(inspector: "Inspector", images: list[NDArray[np.uint8]]) -> Iterator[StandInResult]:
-    for drawn in stand_ins(images, stream(0, "stand-in")):
-        score = inspector.score(*inspector.maps(drawn.pixels_HWC))
-        yield StandInResult(drawn.kind, drawn.size, drawn.contrast, score > inspector.specification.threshold, score)
-
-
 def _ask_about(findings: Findings, request: Request, say: Say, start: float) -> None:
     """Fill in what only the best method is asked: about light, focus and position, and about fewer good images."""
     best = findings.answer.ranking[0]
     say(f"{best.title}: light, focus and position ...")
     inspector = _inspector(best)
-    findings.moves = moves(inspector, _decoded(inspector, good_images(request.category)))
+    findings.moves = moves(inspector, decoded(inspector, good_images(request.category)))
     candidate = next(one for one in candidates(request.kind) if one.method == best.method)
     points = iter([]) if candidate.is_trained else _curve(candidate, findings.answer.stand_in, request)
     while (time.perf_counter() - start) / 60 < request.minutes and (point := next(points, None)) is not None:

@@ -43,3 +43,27 @@ def thresholds(results: Path, out: Path | None) -> None:
         from benchmarks.study.thresholds import build, show
 
         show(build(results, out or results / "study" / "thresholds"), console())
+
+
+@study.command()
+@click.option(
+    "--results",
+    type=FOLDER,
+    multiple=True,
+    default=(Path("results"),),
+    show_default=True,
+    help="Folders that hold runs/.",
+)
+@click.option("--out", type=FOLDER, help="Where to write.  [default: study/stand_in in the first of RESULTS]")
+def stand_in(results: tuple[Path, ...], out: Path | None) -> None:
+    """Compare the order of methods on drawn defects, by which `choose` ranks them without bad parts, with that on real ones.
+
+    Needs runs that were made with save_inspector=true; draws into their good test images. Writes CSV files and a summary.
+    """
+    with user_errors():
+        from benchmarks.study.stand_in import build
+
+        built = build(results, out or results[0] / "study" / "stand_in")
+        click.echo(built.text)
+        for file in built.files:
+            click.echo(f"wrote {file}")

@@ -14,11 +14,13 @@ from benchmarks.common.errors import UserError
 from benchmarks.data.cache import Decoding
 from benchmarks.data.datasets import to_float
 from benchmarks.data.images import open_image
+from benchmarks.inspect.frozen import share_frozen
 from benchmarks.inspect.specification import Specification, fitted_methods, read_specification
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.placement import area_on_image, map_on_image
 from benchmarks.protocol.regions import bounding_box, label_regions
+from methods.contract import Method
 
 ImageLike = Path | str | Image.Image | NDArray[np.uint8]
 
@@ -57,27 +59,33 @@ class Verdict:
 
 
 class Inspector:
-    """A fitted method with its preprocessing and threshold.
+    """A fitted method with its preprocessing and threshold. `Inspector.load(folder)` reads one.
 
     Args:
-        folder: what `defectbench choose` or `run save_inspector=true` left.
-        device: where maps are computed, such as "cpu" or "cuda".
-
-    Raises:
-        UserError: the folder is no inspector, damaged, or the device is not there.
+        specification: everything but the weights.
+        methods: the fitted members, on the device where maps are to be computed.
     """
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
-        self.specification: Specification = read_specification(folder)
-        self.decoding = Decoding(**self.specification.decoding)
-        self.methods = [method.to(_device(device)) for method in fitted_methods(folder, self.specification)]
-        self._held_out_V = np.array(self.specification.held_out_scores)
-        self._fold_V = np.array(self.specification.folds)
+    def __init__(self, specification: Specification, methods: Sequence[Method]) -> None:
+        self.specification, self.methods = specification, list(methods)
+        self.decoding = Decoding(**specification.decoding)
+        self._held_out_V = np.array(specification.held_out_scores)
+        self._fold_V = np.array(specification.folds)
+        share_frozen(self.methods)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> "Inspector":
-        """Read an inspector's folder."""
-        return cls(Path(folder), device)
+        """Read what `defectbench choose` or `run save_inspector=true` left.
+
+        Args:
+            device: where maps are computed, such as "cpu" or "cuda".
+
+        Raises:
+            UserError: the folder is no inspector, damaged, or the device is not there.
+        """
+        specification = read_specification(Path(folder))
+        methods = fitted_methods(Path(folder), specification)
+        return cls(specification, [method.to(_device(device)) for method in methods])
 
     def __call__(self, image: ImageLike) -> Verdict:
         """Inspect one image: a path, a Pillow image, or uint8 pixels of shape (H, W) or (H, W, C).
@@ -106,14 +114,17 @@ class Inspector:
 
     def score(self, maps_KHW: NDArray[np.float32], own_K: Sequence[float] = ()) -> float:
         """The score that decides, as the run decided by it."""
-        area = area_in_pixels(self.specification.area, maps_KHW[0].size)
-        is_own = self.specification.score == "own"
-        score_K = np.array(
-            own_K if is_own else [area_scores(map_HW, [area])[0] for map_HW in maps_KHW], dtype=np.float64
-        )
+        score_K = self.member_scores(maps_KHW, own_K)
         if len(score_K) == 1:
             return float(score_K[0])
         return float(cross_scores(self._held_out_V, self._fold_V, score_K[:, None])[0])
+
+    def member_scores(self, maps_KHW: NDArray[np.float32], own_K: Sequence[float] = ()) -> NDArray[np.float64]:
+        """The K members' scores: score_A of their maps, or their own ones where these decide."""
+        if self.specification.score == "own":
+            return np.array(own_K, dtype=np.float64)
+        area = area_in_pixels(self.specification.area, maps_KHW[0].size)
+        return np.array([area_scores(map_HW, [area])[0] for map_HW in maps_KHW], dtype=np.float64)
 
     def _opened(self, image: ImageLike) -> "_Opened":
         if isinstance(image, str | Path):

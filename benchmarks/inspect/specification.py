@@ -76,7 +76,7 @@ class Specification:
                     arrays[f"{number}.{name}"] = array
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / WEIGHTS) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
         write_text(folder / SPECIFICATION, json.dumps(asdict(self), indent=2) + "\n")
 
 

@@ -13,6 +13,9 @@ from PIL import Image
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
 from benchmarks.inspect import Inspector
+from benchmarks.store.record import read_record
+from benchmarks.store.runs import RunStore
+from benchmarks.study import stand_in
 
 FAST = ["budget=smoke", "trainer=cpu", "progress=false", "logger=none", "threads=1", "save_inspector=true"]
 RUN = [
@@ -76,6 +79,14 @@ def test_scores_and_decisions_are_those_of_the_run(parts: Path, run: Path) -> No
         score = float(row["score_0.001"])  # digits as written
         assert verdict.score == score, row["path"]
         assert verdict.defective == (score > record["result"]["threshold"])
+
+
+def test_the_study_of_drawn_defects_takes_a_run_with_its_inspector(run: Path) -> None:
+    record = read_record(run)
+    row = stand_in._run_row(RunStore(run.parents[3]), record)
+    assert record.result is not None and record.result.image is not None
+    assert row["real_auroc"] == pytest.approx(record.result.image.auroc) and row["bad_images"] == 5
+    assert row["drawn_defects"] == 48 and 0.5 < row["drawn_auroc"] <= 1
 
 
 def test_paths_pillow_images_and_arrays_give_one_verdict(parts: Path, run: Path) -> None:
