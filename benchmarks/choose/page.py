@@ -41,6 +41,7 @@ def write_page(path: Path, findings: Findings, request: Request, summary: str, w
         any_wrong=any_wrong,
         best_title=first.title,
         grids=_grids(first.stand_ins),
+        light=findings.light,
         moves=findings.moves,
         curve=findings.curve,
         summary=summary,

@@ -11,6 +11,8 @@ from benchmarks.choose.answer import Answer, Promise, answer
 from benchmarks.choose.asking import decoded, drawn
 from benchmarks.choose.candidates import Candidate, candidates, fits_in
 from benchmarks.choose.contenders import Contender, contender
+from benchmarks.choose.light import Light, light
+from benchmarks.choose.remembered import BATCH, remembered
 from benchmarks.choose.robustness import Move, moves
 from benchmarks.common.errors import UserError
 from benchmarks.config import as_asked, quoted
@@ -56,6 +58,7 @@ class Findings:
     """Everything that was found out."""
 
     answer: Answer
+    light: Light | None = None
     moves: list[Move] = field(default_factory=list)
     curve: list[CurvePoint] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -98,7 +101,7 @@ def choose(request: Request, say: Say) -> Findings:
             say(skipped[-1])
     if not tried:
         raise UserError("No method could be run:\n" + "\n".join(skipped))
-    findings = Findings(answer(tried, promise, stand_in), skipped=skipped)
+    findings = Findings(answer(tried, promise, stand_in), light(request.category), skipped=skipped)
     _ask_about(findings, request, say, start)
     return findings
 
@@ -122,7 +125,8 @@ def _run(candidate: Candidate, request: Request, results: Path, protocol: list[s
     """One cell, run or looked up, with the drawn defects that its inspector finds."""
     from benchmarks.run.cell import run
 
-    record = run(as_asked([*_overrides(candidate, request, results), *protocol]))
+    with remembered():
+        record = run(as_asked([*_overrides(candidate, request, results), *protocol]))
     found = contender(RunStore(results), record, candidate.title)
     return (
         replace(found, stand_ins=tuple(drawn(_inspector(found), good_images(request.category)))) if stand_in else found
@@ -135,6 +139,7 @@ def _overrides(candidate: Candidate, request: Request, results: Path) -> list[st
         f"method={candidate.method}",
         *request.overrides,
         *weights,
+        *([BATCH] if candidate.needs_weights and not candidate.is_trained else []),
         f"category.kind={request.kind}",
         "budget=short",
         "save_inspector=true",
@@ -162,18 +167,26 @@ def _ask_about(findings: Findings, request: Request, say: Say, start: float) -> 
     inspector = _inspector(best)
     findings.moves = moves(inspector, decoded(inspector, good_images(request.category)))
     candidate = next(one for one in candidates(request.kind) if one.method == best.method)
-    points = iter([]) if candidate.is_trained else _curve(candidate, findings.answer.stand_in, request)
-    while (time.perf_counter() - start) / 60 < request.minutes and (point := next(points, None)) is not None:
+    points = iter([]) if candidate.is_trained else _curve(candidate, findings.answer, request)
+    while (in_time := (time.perf_counter() - start) / 60 < request.minutes) and (point := next(points, None)):
         findings.curve.append(point)
         say(f"{best.title} fitted to {point.images} good images: {point.found.correct} of {point.found.total} found")
+    if not in_time:
+        findings.skipped.append("How many good images it takes was not measured to the end: the minutes were over.")
+    if findings.curve and best.found is not None:
+        findings.curve.append(CurvePoint(len(request.category.train), best.found, best.false_alarms))
 
 
-def _curve(candidate: Candidate, stand_in: bool, request: Request) -> Iterator[CurvePoint]:
-    """The method fitted to fewer good images; all the others are held out for the threshold, the highest of their scores."""
-    total = len(request.category.train)
+def _curve(candidate: Candidate, answered: Answer, request: Request) -> Iterator[CurvePoint]:
+    """The method fitted to fewer good images; all the others are held out for the threshold, by the same rule if they suffice."""
+    total, alpha = len(request.category.train), answered.promise.alpha
     for images in [count for count in CURVE if count < total]:
-        share = f"protocol.validation_share={(total - images) / total!r}"
-        found = _run(candidate, request, request.out / "fewer" / str(images), [share], stand_in)
+        enough = total - images >= images_for(alpha)
+        protocol = [
+            f"protocol.validation_share={(total - images) / total!r}",
+            f"protocol.threshold={f'conformal:{alpha!r}' if enough else 'maximum'}",
+        ]
+        found = _run(candidate, request, request.out / "fewer" / str(images), protocol, answered.stand_in)
         if found.found is not None:
             yield CurvePoint(images, found.found, found.false_alarms)
 

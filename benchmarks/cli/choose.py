@@ -67,6 +67,8 @@ def choose(
         click.echo()
         for sentence in findings.answer.sentences:
             click.echo(sentence)
+        if findings.light is not None and findings.light.differs:
+            click.echo(findings.light)
         page = asked.request.out / "choose.html"
         write_page(page, findings, asked.request, asked.summary, asked.warnings)
         click.echo(f"\nThe page: {page}")
