@@ -82,7 +82,7 @@ def test_scores_and_decisions_are_those_of_the_run(parts: Path, run: Path) -> No
 
 
 def test_the_study_of_drawn_defects_takes_a_run_with_its_inspector(run: Path) -> None:
-    record = read_record(run)
+    record = read_record(run / "run.json")
     row = stand_in._run_row(RunStore(run.parents[3]), record)
     assert record.result is not None and record.result.image is not None
     assert row["real_auroc"] == pytest.approx(record.result.image.auroc) and row["bad_images"] == 5
