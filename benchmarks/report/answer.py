@@ -4,16 +4,18 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.report.ranks import Ranks
 from benchmarks.store.columns import rows_of
 
 FEW = 2  # categories that are told one by one
 
 
-def answer(rows: pd.DataFrame) -> str:
+def answer(rows: pd.DataFrame, ranked: Ranks | None = None) -> str:
     """Which method is best, its false-alarm rate, and which cannot be told apart from it; or that none is usable.
 
     Args:
         rows: of a leaderboard, of one dataset and budget.
+        ranked: their ranks over the categories.
     """
     ours = rows[rows["source"] == ""].dropna(
         subset=["normal_accuracy", "anomalous_accuracy", "normal_low", "anomalous_low"]
@@ -26,11 +28,24 @@ def answer(rows: pd.DataFrame) -> str:
     usable = {category: _best(part) for category, part in parts.items() if _is_usable(_best(part))}
     if not usable:
         return f"None is usable here: no method tells good from defective images beyond chance in any of {len(parts)} categories."
+    if ranked is not None and ranked.found is not None:
+        return f"{_over_categories(ours, ranked)} {len(usable)} of {len(parts)} categories have a method better than chance."
     wins = pd.Series([row["method"] for row in usable.values()]).value_counts()
     counts = ", ".join(
         f"{name} in {count}" for name, count in sorted(wins.items(), key=lambda item: (-item[1], str(item[0])))
     )
     return f"In {len(usable)} of {len(parts)} categories a method tells good from defective images beyond chance. Best: {counts}."
+
+
+def _over_categories(rows: pd.DataFrame, ranked: Ranks) -> str:
+    first = rows[rows["method"] == ranked.methods[0]]
+    rate, found = 1 - first["normal_accuracy"].mean(), first["anomalous_accuracy"].mean()
+    like = [name for place, name in enumerate(ranked.methods) if place and not ranked.told_apart(0, place)]
+    told_apart = f" Not told apart from it: {', '.join(like)}." if like else ""
+    return (
+        f"Best over {len(ranked.categories)} categories is {ranked.methods[0]}, which finds {found:.2f} of the defective images at a "
+        f"false-alarm rate of {rate:.2f}.{told_apart}"
+    )
 
 
 def _of_category(category: str, rows: pd.DataFrame) -> str:

@@ -288,7 +288,7 @@ def _group(
     return Group(
         matrices[0].table.dataset,
         matrices[0].table.budget,
-        answer(rows),
+        answer(rows, ranked),
         _verdict(rows),
         matrices,
         [(name, column) for name, column in NUMBERS.items() if rows[name].notna().any()],

@@ -180,13 +180,14 @@ def figure(found: Ranks) -> "Figure":
 
     r = found.found
     assert r is not None
-    drawn = Figure(figsize=(6, 0.6 + 0.3 * len(found.methods)))
-    axes = drawn.add_axes((0.3, 0.2, 0.6, 0.75))
+    height = 0.7 + 0.3 * len(found.methods)  # inches
+    drawn = Figure(figsize=(6, height))
+    axes = drawn.add_axes((0.3, 0.6 / height, 0.6, 1 - 0.7 / height))
     rows = np.arange(len(found.methods))
     spread = np.abs(r.interval_M2.T - r.mean_M)
     axes.errorbar(r.mean_M, rows, xerr=spread, fmt="o", color="#0072b2", capsize=0)
     for column, (first, last) in enumerate(r.cliques):
-        x = 1.03 + 0.03 * column
+        x = 1.03 + min(0.03, 0.13 / len(r.cliques)) * column
         axes.plot(
             [x, x],
             [first - 0.25, last + 0.25],
@@ -196,7 +197,8 @@ def figure(found: Ranks) -> "Figure":
             clip_on=False,
         )
     axes.set_yticks(rows, [f"{m + 1}  {paper.TITLES.get(name, name)}" for m, name in enumerate(found.methods)])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(f"balanced accuracy, mean over {len(found.categories)} categories, 95 % interval")
     return drawn

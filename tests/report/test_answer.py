@@ -1,8 +1,13 @@
 """The page's first sentence: the best method, what cannot be told apart from it, or that none is usable."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 
+from benchmarks.protocol.ranks import Decided, Drawn, ranking
 from benchmarks.report.answer import answer
+from benchmarks.report.ranks import Ranks
 
 INTERVALS = {0.5: (0.3, 0.69), 0.6: (0.4, 0.8), 0.9: (0.7, 0.97), 1.0: (0.84, 1.0)}
 
@@ -41,3 +46,16 @@ def test_many_categories_are_counted() -> None:
 
 def test_published_numbers_alone_are_no_answer() -> None:
     assert answer(leaderboard(("cap", "a", 1.0, 1.0)).assign(source="a paper")) == ""
+
+
+def test_many_categories_are_answered_by_the_ranks() -> None:
+    """Means over the categories, and the methods of the first one's clique."""
+    cells = [(name, method, good, 0.9) for name in ("cap", "nut", "pin") for method, good in (("a", 0.5), ("b", 0.9))]
+    apart, joined = (np.tile([share, 1.0], 50) > 0.6 for share in (0.5, 0.7))
+    categories = [Decided(np.stack([apart, joined])[:, None], np.tile([False, True], 50)) for _ in range(3)]
+    found = ranking([Drawn.of(category, draws=100) for category in categories])
+    ranked = Ranks(("b", "a"), ("cap", "nut", "pin"), found, {}, {})
+    text = answer(leaderboard(*cells), ranked)
+    assert text.startswith("Best over 3 categories is b, which finds 0.90 of the defective images at a false-alarm rate of 0.10. 3 of 3")
+    equal = replace(ranked, found=replace(found, cliques=((0, 1),)))
+    assert "0.10. Not told apart from it: a. 3 of 3" in answer(leaderboard(*cells), equal)
