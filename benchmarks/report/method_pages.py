@@ -6,6 +6,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,15 @@ FAMILIES = ("paper", "modern", "classic")
 PUBLISHED = CODE / "results" / "published"
 
 
+@cache
+def _methods() -> dict[str, DictConfig]:
+    return options("method")
+
+
 def methods_table(links: bool = False) -> str:
     """All methods by family: what each takes, and what it costs; with links to the pages beside it."""
     rows = []
-    for name, config in sorted(options("method").items(), key=lambda item: (FAMILIES.index(item[1].family), item[0])):
+    for name, config in sorted(_methods().items(), key=lambda item: (FAMILIES.index(item[1].family), item[0])):
         title = f"[{config.title}](methods/{name}.md)" if links else config.title
         rows.append(f"| {config.family} | {title} | `{name}` | {', '.join(config.inputs)} | {_cost(name)} |")
     return "\n".join(["| family | method | `method=` | takes | cost |", "|---|---|---|---|---|", *rows])
@@ -39,7 +45,7 @@ def index_page() -> str:
 
 def method_page(name: str) -> str:
     """One method: what it is, how to run it, every setting with its source, and what was measured with it."""
-    config, source = options("method")[name], _conf_file(name)
+    config, source = _methods()[name], _conf_file(name)
     module = _module(config)
     parts = [
         f"# {config.title}",
@@ -104,16 +110,18 @@ def _measured(name: str) -> Iterator[str]:
 
 
 def _published_rows(name: str) -> Iterator[str]:
-    for store in sorted(path.parent for path in PUBLISHED.glob("*/runs")):
-        records = [
-            record for record in RunStore(store).records() if record.method == name and record.result is not None
-        ]
-        if not records:
-            continue
-        for row in rows_of(leaderboard(records, None)):
+    for row in _published():
+        if row["method"] == name:
             numbers = [_number(row[column], digits) for column, digits in _NUMBERS.items()]
             texts = [row["dataset"], row["category"], row["budget"], str(len(str(row["seeds"]).split()))]
             yield f"| {' | '.join([*texts, *numbers])} |"
+
+
+@cache
+def _published() -> list[dict[str, Any]]:
+    """The leaderboards of all published stores."""
+    stores = sorted(path.parent for path in PUBLISHED.glob("*/runs"))
+    return [row for store in stores for row in rows_of(leaderboard(RunStore(store).records()))]
 
 
 _NUMBERS = {

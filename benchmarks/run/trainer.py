@@ -25,6 +25,14 @@ log = logging.getLogger(__name__)
 SECONDS_BETWEEN = 10
 
 
+class Bar(pl.callbacks.RichProgressBar):
+    """Lightning's progress bar, which counts epochs from one."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        last = self.trainer.max_epochs
+        return f"Epoch {current_epoch + 1}" + (f"/{last}" if last else "")
+
+
 class TimeLeft(pl.Callback):
     """Says after an epoch how long the training still takes, at most every ten seconds: Lightning's bars know only the epoch."""
 
@@ -77,13 +85,14 @@ def trainer_for(
     quieten_lightning()
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant, on a GPU too; `trainer.precision` says what else
     logger = instantiated(config.logger, save_dir=str(folder / "logs")) if config.logger else False
+    shown = [Bar()] if config.progress else []
     passes = method.passes if isinstance(method, FittedMethod) else None
     return pl.Trainer(
         **_settings(config),
         max_epochs=passes or config.method.train.get("epochs", 1),
         check_val_every_n_epoch=passes or 1,
         logger=logger,
-        callbacks=[*([keeper] if keeper else []), *callbacks, Schedules(), Pictures(folder / "logs")],
+        callbacks=[*([keeper] if keeper else []), *callbacks, Schedules(), Pictures(folder / "logs"), *shown],
         plugins=[keeper.file] if keeper else None,
         log_every_n_steps=1,
         default_root_dir=folder,
