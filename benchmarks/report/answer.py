@@ -43,8 +43,8 @@ def _over_categories(rows: pd.DataFrame, ranked: Ranks) -> str:
     like = [name for place, name in enumerate(ranked.methods) if place and not ranked.told_apart(0, place)]
     told_apart = f" Not told apart from it: {', '.join(like)}." if like else ""
     return (
-        f"Best over {len(ranked.categories)} categories is {ranked.methods[0]}, which finds {found:.2f} of the defective images at a "
-        f"false-alarm rate of {rate:.2f}.{told_apart}"
+        f"Best over {len(ranked.categories)} categories is {ranked.methods[0]}, which finds {found:.2f} of the defective images "
+        f"at a false-alarm rate of {rate:.2f}.{told_apart}"
     )
 
 

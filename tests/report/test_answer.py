@@ -56,6 +56,8 @@ def test_many_categories_are_answered_by_the_ranks() -> None:
     found = ranking([Drawn.of(category, draws=100) for category in categories])
     ranked = Ranks(("b", "a"), ("cap", "nut", "pin"), found, {}, {})
     text = answer(leaderboard(*cells), ranked)
-    assert text.startswith("Best over 3 categories is b, which finds 0.90 of the defective images at a false-alarm rate of 0.10. 3 of 3")
+    assert text.startswith(
+        "Best over 3 categories is b, which finds 0.90 of the defective images at a false-alarm rate of 0.10. 3 of 3"
+    )
     equal = replace(ranked, found=replace(found, cliques=((0, 1),)))
     assert "0.10. Not told apart from it: a. 3 of 3" in answer(leaderboard(*cells), equal)
