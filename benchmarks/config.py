@@ -71,7 +71,8 @@ def register_categories(overrides: Sequence[str]) -> list[str]:
     """
     overrides = [plain(text) for text in overrides]
     known = category_set(settings_of(overrides))
-    for name in {*known, *chosen(overrides, "category"), *_defaults("category", overrides)} - {OWN}:
+    names = {*known, *chosen(overrides, "category"), *_defaults("category", overrides), *_unsaid("category", overrides)}
+    for name in names - {OWN}:
         if re.search(r"[/\\]|^\.+$", name):
             raise UserError(f"category={name}: the name of a folder in data.root, not a path.")
         settings = OmegaConf.create(
@@ -103,8 +104,11 @@ def settings_of(overrides: Sequence[str]) -> str | None:
 
 def _defaults(group: str, overrides: Sequence[str]) -> set[str]:
     """The options of a group that hold: those named, else those of the experiment, the benchmark, `config.yaml`."""
-    if names := chosen(overrides, group):
-        return names
+    return chosen(overrides, group) or _unsaid(group, overrides)
+
+
+def _unsaid(group: str, overrides: Sequence[str]) -> set[str]:
+    """The options of a group that hold where no override names one; a sweep is composed with them first."""
     files = [_read(kind, name) for kind in ("experiment", "benchmark") for name in chosen(overrides, kind)]
     for config in [*files, _read("", "config")]:
         for entry in config.get("defaults", []):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
@@ -60,6 +61,13 @@ def test_any_name_of_a_folder_is_a_name_alone_and_in_a_list() -> None:
     with_comma = "a, b"
     assert compose("data=folder", quoted("category", with_comma)).category.name == with_comma
     assert chosen([quoted("category", with_comma) + ",c"], "category") == {with_comma, "c"}
+
+
+def test_a_sweep_over_ones_own_names_is_composed_with_the_default_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ConfigStore.instance(), "repo", {})
+    register_categories(["-m", "category=plain,metal nut", "data=folder"])
+    stored = set(ConfigStore.instance().repo["category"])
+    assert stored == {"plain.yaml", "metal nut.yaml", "bottle.yaml"}
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\\\\b", ".."])

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.common.words import printable
+
 GOOD = "good"
 
 Level = Literal["error", "warning", "note"]
@@ -20,6 +22,9 @@ class Finding:
     level: Level
     text: str
     """With the count, the first example and the remedy."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
 
 
 def counted(level: Level, found: Sequence[object], text: str) -> list[Finding]:
@@ -39,7 +44,7 @@ class ImageFile:
 
     path: Path
     name: str
-    """Path inside the category, with forward slashes: `test/good/000.png`."""
+    """Path inside the category, with forward slashes, as records hold it: `test/good/000.png`."""
     defect_type: str = GOOD
     mask: Path | None = None
     place: str = ""

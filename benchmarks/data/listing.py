@@ -55,7 +55,7 @@ def listing(folder: Path) -> Listing:
     """The entries of a folder that are not hidden; nothing if it is not there.
 
     Raises:
-        UserError: an entry is neither file nor folder (a named pipe would be waited for), or its name is not UTF-8.
+        UserError: an entry is neither file nor folder (a named pipe would be waited for), or a folder's name is not UTF-8.
     """
     found = Listing()
     if not folder.is_dir():
@@ -64,8 +64,8 @@ def listing(folder: Path) -> Listing:
         ordered = sorted((entry for entry in entries if _is_shown(entry)), key=lambda entry: entry.name)
     for entry in ordered:
         path = Path(entry.path)
-        check_name(path)
         if entry.is_dir():
+            check_name(path)
             found.folders.append(path)
         elif not entry.is_file():
             raise UserError(f"{path} is {what_is(path)}, not a file. Remove it.")

@@ -62,6 +62,7 @@ def survey(category: Category, held_out_share: float | None = None, bits: int | 
     findings = [
         *category.findings,
         *named("error", unreadable),
+        *_odd_names(category),
         *_cut(headers),
         *_counts(category, held_out_share),
         *_masks(category, headers),
@@ -88,6 +89,19 @@ def _files(category: Category) -> Iterator[Path]:
         yield image.path
         if image.mask is not None:
             yield image.mask
+
+
+def _odd_names(category: Category) -> list[Finding]:
+    odd = [path for path in _files(category) if not _is_utf8(path)]
+    return counted("note", odd, "{n} file name(s) are not UTF-8 ({first}) and are written like this in records.")
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _cut(headers: Mapping[Path, Header]) -> list[Finding]:

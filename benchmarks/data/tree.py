@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.words import printable
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
 from benchmarks.data.listing import Listing, images_below, listing, stem_of, unread
 from benchmarks.data.mask_files import attach, mask_stem, one_place_each
@@ -174,8 +175,8 @@ class _Tree:
 
     def _file(self, part: str, found: _Found) -> ImageFile:
         kind, path, inside = found
-        name = path.relative_to(self.folder).as_posix()
-        return ImageFile(path, name, kind, place=f"{part}/{kind}/{inside.with_suffix('')}")
+        name = printable(path.relative_to(self.folder).as_posix())
+        return ImageFile(path, name, kind, place=printable(f"{part}/{kind}/{inside.with_suffix('')}"))
 
     def _with_masks(self, images: list[ImageFile], folders: Iterable[Path]) -> list[ImageFile]:
         """The test images with their masks, those that turned out to be masks taken out."""

@@ -20,6 +20,7 @@ from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import plain_name, write_text
 from benchmarks.common.project import revision
+from benchmarks.common.words import printable
 from benchmarks.config import applies, composed, instantiated, refuse_foreign_targets, settle_flags, targets
 from benchmarks.data.fingerprint import content_of
 from benchmarks.inspect.specification import INSPECTOR
@@ -72,13 +73,13 @@ def _run(config: DictConfig, cell: Cell) -> Record:
     store = RunStore(Path(config.results.dir))
     with store.claim(cell):
         record = None if config.force else _standing(store, cell, wanted, config, benchmark, category)
+        if record is not None and (lacking := _lacking(store, record, config)):
+            log.info("%s is finished, but was run without %s: it is run again", cell, lacking)
+            record = None
         if record is None:
             record = _run_and_record(config, benchmark, category, wanted, store)
         else:
             record = _under_its_new_name(store, record, wanted, config)
-            if lacking := _lacking(store, record, config):
-                log.warning("%s is finished, but was run without %s: add force=true to run it again", cell, lacking)
-                return record
             log.info("skipped: %s is finished (force=true runs it again)", cell)
         # of a finished cell nothing is left to go on from
         shutil.rmtree(state_folder(store.folder(cell)), ignore_errors=True)
@@ -207,11 +208,11 @@ def _under_its_new_name(store: RunStore, record: Record, wanted: Identity, confi
 
 def _lacking(store: RunStore, record: Record, config: DictConfig) -> str:
     """What a finished run was not told to keep, and is asked for now."""
-    wanted = {setting: name for setting, name in KEPT_ON_REQUEST.items() if config[setting]}
-    if record.result is not None and record.result.map_size is None:
-        wanted.pop("save_maps", None)  # there are none
+    if record.result is None or record.result.map_size is None:
+        return ""  # digits and tables have none of these
     folder = store.folder(record.cell)
-    return " and ".join(f"{setting}=true" for setting, name in wanted.items() if not (folder / name).exists())
+    wanted = [setting for setting in KEPT_ON_REQUEST if config[setting]]
+    return " and ".join(f"{setting}=true" for setting in wanted if not any(folder.rglob(KEPT_ON_REQUEST[setting])))
 
 
 # -- running ----------------------------------------------------------------------------------------------------------------------
@@ -239,7 +240,7 @@ def _run_and_record(
             )
             text = record.to_json()
         except Exception as error:  # whatever it is: this cell has failed, and its folder must say why
-            (folder / ERROR).write_text(traceback.format_exc(), encoding="utf-8")
+            (folder / ERROR).write_text(printable(traceback.format_exc()), encoding="utf-8")
             record = replace(begun, error=_in_words(error), seconds=state.seconds)
             text = record.to_json()
         write_text(folder / RECORD, text)
@@ -296,7 +297,7 @@ def _device(config: DictConfig) -> str:
 @contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
     """Keep the lines of the project and of Lightning, with their times, in a file as well."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     loggers = [logging.getLogger(name) for name in ("benchmarks", "methods", "pytorch_lightning")]
     for logger in loggers:
@@ -310,4 +311,4 @@ def _logged_to(path: Path) -> Iterator[None]:
 
 
 def _in_words(error: Exception) -> str:
-    return str(error) if isinstance(error, (UserError, MethodError)) else f"{type(error).__name__}: {error}"
+    return printable(str(error) if isinstance(error, (UserError, MethodError)) else f"{type(error).__name__}: {error}")

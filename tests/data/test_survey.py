@@ -119,11 +119,15 @@ def test_names_in_another_unicode_form_find_their_masks(tree: Tree) -> None:
     assert read_category(root, "parts").has_masks and said(root, "error") == []
 
 
-def test_a_name_that_is_not_utf_8_is_refused_with_its_place(tree: Tree) -> None:
+def test_a_file_name_that_is_not_utf_8_is_read_and_written_out(tree: Tree) -> None:
     root = tree()
     path = root / "parts" / "test" / "good" / "000.png"
     path.rename(path.with_name(os.fsdecode(b"r\xe9f.png")))
-    with pytest.raises(UserError, match=r"r\\xe9f\.png is not UTF-8"):
+    assert [text for text in said(root, "note") if r"r\xe9f.png" in text] and said(root, "error") == []
+    names = [image.name for image in read_category(root, "parts").test]
+    assert r"test/good/r\xe9f.png" in names and "".join(names).encode()
+    path.parent.rename(path.parent.with_name(os.fsdecode(b"sch\xf6n")))
+    with pytest.raises(UserError, match=r"sch\\xf6n is not UTF-8"):
         read_category(root, "parts")
 
 

@@ -118,15 +118,17 @@ def test_a_run_that_was_replaced_is_taken_back_when_it_is_wanted_again(cell: lis
     assert ask(cell, "method.model.deviation_floor=6") == second
 
 
-def test_a_run_moves_to_the_tables_it_is_asked_for_and_lacks_what_it_did_not_keep(
+def test_a_run_moves_to_the_tables_it_is_asked_for_and_is_run_again_for_what_it_did_not_keep(
     cell: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = ask(cell)
     renamed = ask(cell, "budget.name=other", "budget.epochs=1")
     assert (renamed.budget, renamed.started, renamed.result) == ("other", first.started, first.result)
     with caplog.at_level("INFO"):
-        ask(cell, "budget.name=other", "budget.epochs=1", "save_maps=true", "save_checkpoint=yes")
-    assert "was run without save_maps=true: add force=true" in caplog.text and "skipped" not in caplog.text
+        again = ask(cell, "budget.name=other", "budget.epochs=1", "save_maps=true", "save_checkpoint=yes")
+    assert "was run without save_maps=true: it is run again" in caplog.text and "skipped" not in caplog.text
+    store = RunStore(tmp_path / "results")
+    assert len(store.replaced_runs(again.cell)) == 1
 
 
 def test_an_edited_run_is_run_again_and_kept_aside(cell: list[str], tmp_path: Path) -> None:

@@ -109,14 +109,14 @@ def test_a_finished_run_is_skipped_until_something_that_counts_changes(parts: Pa
     assert json.loads((folder(parts) / "run.json").read_text()) == record
     lacking = run(parts, "save_maps=yes", "save_checkpoint=1").output
     assert (
-        "was run without save_maps=true and save_checkpoint=true: add force=true" in lacking
+        "was run without save_maps=true and save_checkpoint=true: it is run again" in lacking
         and "skipped" not in lacking
     )
     assert "method.model.deviation_floor 5 -> 6" in run(parts, "method.model.deviation_floor=6").output
     assert "skipped" not in run(parts, "method.model.deviation_floor=6", "force=true").output
     save(parts / "parts" / "test" / "good" / "000.png", noise(1, 96, 96, 1))
     assert "changed: test_data" in run(parts, "method.model.deviation_floor=6").output
-    assert len(list((parts.parent / "results" / "replaced").rglob("run.json"))) == 3
+    assert len(list((parts.parent / "results" / "replaced").rglob("run.json"))) == 4
 
 
 def test_a_sweep_goes_on_after_a_failing_cell_and_fails_at_the_end(parts: Path) -> None:
