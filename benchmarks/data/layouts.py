@@ -48,7 +48,11 @@ def with_bad_parts(category: Category, folder: Path) -> Category:
     """
     found = listing(folder)
     kinds = {"bad": found.images} | {sub.name: listing(sub).images for sub in found.folders}
-    bad = tuple(ImageFile(path, printable(f"test/{kind}/{path.name}"), kind) for kind, images in kinds.items() for path in images)
+    bad = tuple(
+        ImageFile(path, printable(f"test/{kind}/{path.name}"), kind)
+        for kind, images in kinds.items()
+        for path in images
+    )
     if not bad:
         raise UserError(
             f"{folder} holds no image: --bad takes a folder of bad parts, or of folders, one for each kind of defect."
