@@ -40,7 +40,8 @@ def evaluate(
 
     MAPS may also be one .pt or .npz file with the maps (N, H, W) and the paths of their images (anomalib, the AUPIMO study).
     <method>/ may be left out. The folders are the layout of MVTec's official evaluation program, and of the maps that
-    `defectbench run save_maps=true` keeps. The records have the budget "external", so they make tables of their own.
+    `defectbench run save_maps=true` keeps. The records have the budget "external"; tables show them beside runs of the same
+    images, marked.
 
     OVERRIDES of protocol and category are those of `defectbench run`, such as protocol.minimum_area=0.002 or
     category.kind=texture.
