@@ -121,9 +121,9 @@ def _kinds(first: Contender, stand_in: bool) -> list[str]:
 def _speed(first: Contender) -> str:
     result = first.result
     memory = f", {result.peak_memory_mib / 1024:.1f} GiB of memory" if result.peak_memory_mib else ""
-    return f"Cost here: {result.ms_per_image or 0:.0f} ms per image{memory}, fitted in {result.fit_seconds or 0:.0f} s."
+    return f"Cost here: {first.milliseconds:.0f} ms per image{memory}, fitted in {result.fit_seconds or 0:.0f} s."
 
 
 def _share(share: Share) -> str:
     low, high = share.interval
-    return f"{share.correct} of {share.total} ({share.ratio:.0%}, 95 % interval {low:.0%} to {high:.0%})"
+    return f"{share.correct} of {share.total} ({share.ratio:.0%}, 95\u00a0% interval {low:.0%} to {high:.0%})"

@@ -14,10 +14,18 @@ from benchmarks.inspect import Inspector
 ASKED_IMAGES = 20
 """Good images that are asked about: enough for a share, few enough for seconds."""
 
+TIMED_IMAGES = 3
+
 
 def decoded(inspector: Inspector, images: Sequence[ImageFile]) -> list[NDArray[np.uint8]]:
     """The first of the images, as the method takes them."""
     return [inspector.decoding.read(image) for image in images[:ASKED_IMAGES]]
+
+
+def milliseconds(inspector: Inspector, images: Sequence[ImageFile]) -> float:
+    """From file to verdict, the median of a few images; the first warms up."""
+    took = [inspector(image.path).milliseconds for image in images[: TIMED_IMAGES + 1]]
+    return float(np.median(took[1:] or took))
 
 
 def drawn(inspector: Inspector, good: Sequence[ImageFile]) -> Iterator[StandInResult]:

@@ -37,12 +37,19 @@ class Contender:
     scores: pd.DataFrame
     """Of held-out and test images, as in scores.csv."""
     stand_ins: tuple[StandInResult, ...] = ()
+    inspect_ms: float | None = None
+    """What its inspector takes for an image, from file to verdict."""
 
     @property
     def result(self) -> Result:
         """What was measured; only finished runs become contenders."""
         assert self.record.result is not None
         return self.record.result
+
+    @property
+    def milliseconds(self) -> float:
+        """Per image: of its inspector, or of its maps alone where no inspector was asked."""
+        return self.inspect_ms if self.inspect_ms is not None else self.result.ms_per_image or 0.0
 
     @property
     def threshold(self) -> float:
@@ -91,7 +98,7 @@ class Contender:
         """What contenders are ranked by: found minus false alarms, then image AUROC, then speed."""
         found, alarms, image = self.found, self.false_alarms, self.result.image
         balance = (found.ratio if found else 0.0) - (alarms.ratio if alarms else 0.0)
-        return balance, image.auroc if image else 0.0, -(self.result.ms_per_image or 0.0)
+        return balance, image.auroc if image else 0.0, -self.milliseconds
 
 
 def contender(store: RunStore, record: Record, title: str, stand_ins: Sequence[StandInResult] = ()) -> Contender:

@@ -1,13 +1,19 @@
 """From what is said on the command line to a request: the folder read, the guesses made, and how `run` is to read the same
 images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.choose.runner import Request
 from benchmarks.common.errors import UserError
 from benchmarks.config import quoted
+from benchmarks.data.images import decode
+from benchmarks.data.index import ImageFile
 from benchmarks.data.layouts import read_folder, with_bad_parts
+from benchmarks.data.summary import LOOK_PX, LOOKED_AT
 
 RESULTS = Path("results")
 
@@ -42,6 +48,7 @@ def request_for(
         raise UserError(
             f"{folder} has {len(category.train)} good images to learn from: three are the least, 50 a good start."
         )
+    _refuse_copies(category.train)
     root = folder.resolve() if folder.is_dir() else folder.resolve().parent
     overrides = [
         "data=folder",
@@ -62,3 +69,14 @@ def request_for(
         weights=weights if weights in (None, "random", "imagenet") else str(Path(str(weights)).expanduser().resolve()),
     )
     return Asked(request, str(summary), tuple(summary.survey.texts("warning")))
+
+
+def _refuse_copies(train: Sequence[ImageFile]) -> None:
+    """Good images that are all one picture teach nothing of how good parts differ."""
+    looked_at = train[:: -(-len(train) // LOOKED_AT)]
+    first, *others = (decode(image.path, "gray", LOOK_PX, "area") for image in looked_at)
+    if all(np.array_equal(first, other) for other in others):
+        raise UserError(
+            f"The good images are all alike ({looked_at[0].path} and {len(others)} others were looked at): a method learns from "
+            "them how good parts differ. Take pictures of different parts."
+        )

@@ -19,6 +19,9 @@ class Move:
     change: str
     alarms: int
     images: int
+    score: float
+    """Median of the images' scores."""
+    threshold: float
 
 
 def _brighter(share: float) -> Callable[[Image.Image], Image.Image]:
@@ -59,15 +62,19 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def moves(inspector: Inspector, images: Sequence[Pixels]) -> list[Move]:
-    """False alarms among good images (decoded, (H, W, C)) under each change, one change at a time."""
-    return [
-        Move(name, sum(_alarm(inspector, change, pixels) for pixels in images), len(images))
-        for name, change in CHANGES.items()
-    ]
+    """Scores and false alarms of good images (decoded, (H, W, C)) under each change, one change at a time."""
+    return [_move(name, inspector, [change(_image(pixels)) for pixels in images]) for name, change in CHANGES.items()]
 
 
-def _alarm(inspector: Inspector, change: Callable[[Image.Image], Image.Image], pixels_HWC: Pixels) -> bool:
-    image = change(Image.fromarray(pixels_HWC[..., 0] if pixels_HWC.shape[2] == 1 else pixels_HWC))
-    changed = np.asarray(image)
-    score = inspector.score(*inspector.maps(changed[..., None] if changed.ndim == 2 else changed))
-    return score > inspector.specification.threshold
+def _move(name: str, inspector: Inspector, images: Sequence[Image.Image]) -> Move:
+    threshold = inspector.specification.threshold
+    scores = np.array([_score(inspector, np.asarray(image)) for image in images])
+    return Move(name, int((scores > threshold).sum()), len(images), float(np.median(scores)), threshold)
+
+
+def _image(pixels_HWC: Pixels) -> Image.Image:
+    return Image.fromarray(pixels_HWC[..., 0] if pixels_HWC.shape[2] == 1 else pixels_HWC)
+
+
+def _score(inspector: Inspector, pixels: Pixels) -> float:
+    return inspector.score(*inspector.maps(pixels[..., None] if pixels.ndim == 2 else pixels))

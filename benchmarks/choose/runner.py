@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.choose.answer import Answer, Promise, answer
-from benchmarks.choose.asking import decoded, drawn
+from benchmarks.choose.asking import decoded, drawn, milliseconds
 from benchmarks.choose.candidates import Candidate, candidates, fits_in
 from benchmarks.choose.contenders import Contender, contender
 from benchmarks.choose.light import Light, light
@@ -87,12 +87,11 @@ def choose(request: Request, say: Say) -> Findings:
     stand_in = not any(image.is_defective for image in request.category.test)
     tried: list[Contender] = []
     skipped: list[str] = []
+    left_out: list[str] = []
     for candidate in candidates(request.kind):
         minutes_left = request.minutes - (time.perf_counter() - start) / 60
         if tried and not fits_in(candidate, minutes_left):
-            skipped.append(
-                f"{candidate.title} was not tried: {max(minutes_left, 0):.0f} of {request.minutes:g} minutes were left."
-            )
+            left_out.append(candidate.title)
             continue
         try:
             tried.append(_tried(candidate, request, promise, stand_in, say))
@@ -101,6 +100,10 @@ def choose(request: Request, say: Say) -> Findings:
             say(skipped[-1])
     if not tried:
         raise UserError("No method could be run:\n" + "\n".join(skipped))
+    if left_out:
+        skipped.append(
+            f"Not tried in {request.minutes:g} minutes: {', '.join(left_out)}. The same command with more goes on."
+        )
     findings = Findings(answer(tried, promise, stand_in), light(request.category), skipped=skipped)
     _ask_about(findings, request, say, start)
     return findings
@@ -128,8 +131,11 @@ def _run(candidate: Candidate, request: Request, results: Path, protocol: list[s
     with remembered():
         record = run(as_asked([*_overrides(candidate, request, results), *protocol]))
     found = contender(RunStore(results), record, candidate.title)
-    return (
-        replace(found, stand_ins=tuple(drawn(_inspector(found), good_images(request.category)))) if stand_in else found
+    inspector, good = _inspector(found), good_images(request.category)
+    return replace(
+        found,
+        inspect_ms=milliseconds(inspector, good),
+        stand_ins=tuple(drawn(inspector, good)) if stand_in else (),
     )
 
 

@@ -51,7 +51,7 @@ def similarity(self: ssim.SSIM, a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
     """
     squares = fused(a_BCHW, a_BCHW, b_BCHW * b_BCHW)
     moments = blurred(torch.cat([a_BCHW, b_BCHW, squares, a_BCHW * b_BCHW], dim=1), [float(w) for w in self.window])
-    mean_a, mean_b, mean_squares, mean_product = moments.split(a_BCHW.shape[1], dim=1)
+    mean_a, mean_b, mean_squares, mean_product = moments.chunk(4, dim=1)
     squared_means, means_product = fused(mean_a, mean_a, mean_b * mean_b), mean_a * mean_b
     luminance = (2 * means_product + self.c1) / (squared_means + self.c1)
     structure = (2 * (mean_product - means_product) + self.c2) / (mean_squares - squared_means + self.c2)

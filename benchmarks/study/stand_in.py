@@ -118,7 +118,7 @@ def _auroc(good_G: NDArray[np.float64], bad_D: NDArray[np.float64]) -> float:
 def _category_row(part: pd.DataFrame) -> dict[str, Any]:
     real, drawn_one = part["real_auroc"], part["drawn_auroc"]
     alike = real.nunique() == 1 or drawn_one.nunique() == 1
-    picked, best = part.loc[drawn_one.idxmax()], part.loc[real.idxmax()]
+    picked, best = (part.iloc[int(np.argmax(side.to_numpy()))] for side in (drawn_one, real))
     return {name: part.iloc[0][name] for name in GROUP} | {
         "methods": len(part),
         "rank_correlation": np.nan if alike else float(spearmanr(real, drawn_one).statistic),

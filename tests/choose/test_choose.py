@@ -1,21 +1,35 @@
 """`choose` on a folder as an engineer has it: an answer, a page, an inspector that works, and no work done twice."""
 
-import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from benchmarks.choose import candidates, runner
 from benchmarks.cli import main
 from tests.inspect.test_inspector import drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*RANDOM weights")
+OPTIONS = ("--weights", "random", "--alpha", "0.1")
 
 
-def defectbench(*arguments: str) -> Result:
-    return CliRunner().invoke(main, [*arguments])
+def defectbench(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two methods at 64 px instead of all at 256: what is tried here does not depend on them."""
+    overrides = runner._overrides
+    monkeypatch.setattr(candidates, "ORDER", ("dfm", "padim"))
+    monkeypatch.setattr(runner, "CURVE", ())
+    monkeypatch.setattr(runner, "FOLDS", 2)
+    monkeypatch.setattr(runner, "_overrides", lambda *args: [*overrides(*args), "method.inputs.object.px=64"])
 
 
 @pytest.fixture(scope="module")
@@ -24,42 +38,63 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, count, defect in (("OK", 16, False), ("NG", 4, True)):
         (folder / kind).mkdir()
         for number in range(count):
-            drawn(number + 100 * defect, defect).resize((128, 128)).save(folder / kind / f"{number:02}.png")
+            drawn(number + 100 * defect, defect).save(folder / kind / f"{number:02} ({kind}) ä.png")
     return folder
 
 
-def test_from_a_folder_to_an_inspector_and_the_same_command_resumes(parts: Path, tmp_path: Path) -> None:
-    arguments = [
-        "choose",
-        str(parts),
-        "--weights",
-        "random",
-        "--minutes",
-        "0.1",
-        "--alpha",
-        "0.1",
-        "--out",
-        str(tmp_path),
-    ]
-    result = defectbench(*arguments)
+def runs_in(out: Path) -> dict[str, int]:
+    """Finished runs, and when each was written."""
+    return {path.parts[-4]: path.stat().st_mtime_ns for path in out.glob("runs/*/*/seed=0/run.json")}
+
+
+def test_from_a_folder_to_pictures_with_a_stop_between(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr(runner, "CURVE", (5,))
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmarks.run.cell.run", _stopped_after(1))
+        assert defectbench("choose", parts, *OPTIONS, "--out", out).exit_code != 0
+    before = runs_in(out)
+    assert list(before) == ["dfm"]
+
+    result = defectbench("choose", parts, *OPTIONS, "--out", out)
     assert result.exit_code == 0, result.output
-    assert "16 good, 4 bad" in result.output and "of 4" in result.output and "was not tried" not in result.stdout
-    page = (tmp_path / "choose.html").read_text(encoding="utf-8")
-    assert "False-alarm rate" in page and "PaDiM was not tried" in page and "turned by 1 degree" in page
-    run = next((tmp_path / "runs" / "dfm").glob("*/seed=0/run.json"))
-    before = run.stat().st_mtime_ns
+    assert runs_in(out)["dfm"] == before["dfm"], "what was finished is not run again"
+    assert "16 good, 4 bad" in result.output and "of 4 (" in result.output and "False-alarm rate" in result.output
+    page = (out / "choose.html").read_text(encoding="utf-8")
+    for words in (
+        "PaDiM",
+        "turned by 1 degree",
+        "as bright as the training images",
+        "How many good images",
+        'class="number">5<',
+    ):
+        assert words in page, words
 
-    assert defectbench(*arguments).exit_code == 0
-    assert run.stat().st_mtime_ns == before, "a finished cell is not run again"
-    inspector = tmp_path / "inspector"
-    if inspector.is_dir():
-        assert defectbench("inspect", str(inspector), str(parts / "NG")).exit_code == 1
+    inspected = defectbench("inspect", out / "inspector", parts / "NG", "--out", tmp_path / "pictures")
+    assert inspected.exit_code == 1 and "DEFECTIVE" in inspected.output
+    assert 0 < len(list((tmp_path / "pictures").glob("*.png"))) <= 4
 
 
-@pytest.mark.skipif("DEFECTBENCH_SLOW" not in os.environ, reason="takes a minute: set DEFECTBENCH_SLOW=1")
-def test_without_a_bad_part_drawn_defects_stand_in(parts: Path, tmp_path: Path) -> None:
-    options = ["--weights", "random", "--minutes", "0.1", "--out", str(tmp_path)]
-    result = defectbench("choose", str(parts / "OK"), *options)
+def _stopped_after(cells: int) -> Callable[[Any], Any]:
+    from benchmarks.run.cell import run as original
+
+    left = iter(range(cells))
+
+    def run(config: Any) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return original(config)
+
+    return run
+
+
+def test_without_a_bad_part_drawn_defects_stand_in(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "ORDER", ("dfm",))
+    result = defectbench("choose", parts / "OK", "--weights", "random", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "cannot promise a false-alarm rate of 2.0%: that takes 49" in result.output
     assert "drawn defects (a stand-in, not real ones)" in result.output
@@ -67,19 +102,59 @@ def test_without_a_bad_part_drawn_defects_stand_in(parts: Path, tmp_path: Path) 
     assert "The smallest defect that is found" in page and "a stand-in" in page
 
 
-@pytest.mark.parametrize(("good", "words"), [(0, "image"), (1, "add good images")])
-def test_too_few_good_images_are_one_sentence_and_exit_code_2(good: int, words: str, tmp_path: Path) -> None:
-    (tmp_path / "good").mkdir()
-    (tmp_path / "bad").mkdir()
-    Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "bad" / "0.png")
-    for number in range(good):
-        drawn(number, False).save(tmp_path / "good" / f"{number}.png")
-    result = defectbench("choose", str(tmp_path))
-    assert result.exit_code == 2 and words in result.output and "Traceback" not in result.output
+# -- bad input: one sentence, exit code 2, nothing lost ---------------------------------------------------------------------------
 
 
-def test_a_good_image_among_the_bad_ones_is_refused(parts: Path, tmp_path: Path) -> None:
+def refused(*arguments: str | Path) -> str:
+    result = defectbench("choose", *arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def save(folder: Path, *names: str, gray: int | None = None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        image = drawn(number, False) if gray is None else Image.fromarray(np.full((64, 64), gray, np.uint8))
+        image.save(folder / name)
+
+
+def test_no_folder_no_good_image_one_good_image(tmp_path: Path) -> None:
+    assert "No folder" in refused(tmp_path / "nowhere")
+    save(tmp_path / "bad", "0.png")
+    assert "image" in refused(tmp_path)
+    save(tmp_path / "good", "0.png")
+    assert "add good images" in refused(tmp_path)
+
+
+def test_a_good_image_among_the_bad_ones_by_name_or_by_content(parts: Path, tmp_path: Path) -> None:
+    good = sorted((parts / "OK").iterdir())[0]
     (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "same.png").symlink_to(parts / "OK" / "00.png")
-    result = defectbench("choose", str(parts / "OK"), "--bad", str(tmp_path / "bad"))
-    assert result.exit_code == 2 and "is a good image and a bad one" in result.output
+    (tmp_path / "bad" / "same.png").symlink_to(good)
+    assert "is a good image and a bad one" in refused(parts / "OK", "--bad", tmp_path / "bad")
+    (tmp_path / "bad" / "same.png").unlink()
+    shutil.copy(good, tmp_path / "bad" / "copy.png")
+    assert "copy.png" in refused(parts / "OK", "--bad", tmp_path / "bad", *OPTIONS, "--out", tmp_path / "out")
+
+
+def test_files_that_cannot_be_read(parts: Path, tmp_path: Path) -> None:
+    shutil.copytree(parts, tmp_path / "parts")
+    (tmp_path / "parts" / "OK" / "broken.png").write_bytes(b"no image")
+    assert "broken.png" in refused(tmp_path / "parts")
+
+
+def test_images_that_are_all_alike(tmp_path: Path) -> None:
+    save(tmp_path / "same", *(f"{number}.png" for number in range(12)), gray=90)
+    assert "alike" in refused(tmp_path / "same", *OPTIONS, "--out", tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_to_and_empty_bad_parts(parts: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "file" in refused(parts, *OPTIONS, "--out", tmp_path / "file")
+    (tmp_path / "empty").mkdir()
+    assert "holds no image" in refused(parts / "OK", "--bad", tmp_path / "empty")
+
+
+def test_a_gpu_that_is_absent(tmp_path: Path) -> None:
+    result = defectbench("inspect", tmp_path, parts_image := tmp_path / "a.png", "--device", "cuda:7")
+    assert result.exit_code == 2 and ("no GPU" in result.output or "no inspector" in result.output), parts_image
