@@ -97,10 +97,15 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
-def launchers(session: nox.Session) -> None:
-    """Sweeps under Ray with two logical GPUs, against the plain launcher: the same scores."""
-    install(session, "test", "ray")
-    session.run("pytest", "-q", "tests/sweep", *session.posargs, env={"DEFECTBENCH_LAUNCHERS": "1"})
+def clusters(session: nox.Session) -> None:
+    """Sweeps under SLURM and Ray clusters that are started on this machine, in namespaces of their own, and lose parts.
+
+    Needs root and, for SLURM, Debian's slurm-wlm and munge; slurmdbd and mariadb-server for the accounting.
+    """
+    install(session, "test", "ray", "slurm")
+    asked = session.posargs or ["tests/clusters"]
+    command = ["python", "-m", "pytest", "-v", f"--basetemp={session.create_tmp()}/clusters", *asked]
+    session.run("tests/clusters/isolated", *command, env={"DEFECTBENCH_CLUSTERS": "1"}, external=True)
 
 
 @nox.session

@@ -124,7 +124,6 @@ NOT_YET_RECONCILED = (
     "tests/methods/test_contract.py",
     "tests/run/",
     "tests/speed/",
-    "tests/sweep/",
 )
 """Files with tests that failed, or did not run to their end, when last tried. They run; to be brought up to date."""
 

@@ -69,6 +69,10 @@ def _says_what_to_run(overrides: Iterable[str]) -> bool:
     )
 
 
+WITHOUT_ASKING = "++hydra.launcher.when_stopped=cancel"
+"""`--yes`: a sweep that is stopped cancels its jobs on a cluster."""
+
+
 # Hydra parses the arguments of `run` itself, --help included.
 @main.command(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
@@ -88,7 +92,7 @@ def run(overrides: tuple[str, ...]) -> None:
         from benchmarks.common.logs import configure_logging
         from benchmarks.sweep import sweeper
 
-        arguments = arranged(overrides)
+        arguments = arranged([WITHOUT_ASKING if text == "--yes" else text for text in overrides])
         config.refuse_foreign_overrides(arguments)
         with checked(arguments), hydra_raises():
             config.register_resolvers()

@@ -36,10 +36,13 @@ class Pictures(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Method)
-        experiment: Any = getattr(trainer.logger, "experiment", None)
+        experiments = [getattr(logger, "experiment", None) for logger in trainer.loggers]
+        takers: list[Any] = [
+            experiment for experiment in experiments if hasattr(experiment, "add_images")
+        ]  # TensorBoard's
         for name, images_NCHW in pl_module.pictures().items():
-            if hasattr(experiment, "add_images"):  # TensorBoard's
+            for experiment in takers:
                 experiment.add_images(name, images_NCHW, trainer.current_epoch)
-            else:
+            if not takers:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 save_image(images_NCHW, self.folder / f"{name}.png")

@@ -38,6 +38,7 @@ from benchmarks.protocol.thresholds import MAXIMUM, Rule
 from benchmarks.run.committee import Committee
 from benchmarks.run.contract_check import check_contract
 from benchmarks.run.epochs import ScoreAtEpochs, wanted_epochs
+from benchmarks.run.loggers import tell_result
 from benchmarks.run.method import make_method, method_class
 from benchmarks.run.scores import ScoreMaps, Scores, Take
 from benchmarks.run.state import CellState, KeepState, StateFile
@@ -108,7 +109,9 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
     result = result_of(scores, folder, facts, trainer.strategy.root_device.type)
     if config.save_inspector:
         _save_inspector(config, category, folder, fits, methods, scores, result)
-    return replace(result, **costs)
+    result = replace(result, **costs)
+    tell_result(trainer.loggers, result, folder)
+    return result
 
 
 def check_request(config: DictConfig, category: Category) -> None:

@@ -1,7 +1,6 @@
 """The Lightning trainer of a run, the same for every benchmark."""
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.logs import quieten_lightning
-from benchmarks.config import instantiated
 from benchmarks.run.callbacks import Pictures, Schedules
+from benchmarks.run.loggers import loggers_of
 from benchmarks.run.state import KeepState
 from methods.contract import FittedMethod, Method
 
@@ -84,14 +83,13 @@ def trainer_for(
     """
     quieten_lightning()
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant, on a GPU too; `trainer.precision` says what else
-    logger = instantiated(config.logger, save_dir=str(folder / "logs")) if config.logger else False
     shown = [Bar()] if config.progress else []
     passes = method.passes if isinstance(method, FittedMethod) else None
     return pl.Trainer(
         **_settings(config),
         max_epochs=passes or config.method.train.get("epochs", 1),
         check_val_every_n_epoch=passes or 1,
-        logger=logger,
+        logger=loggers_of(config, folder) or False,
         callbacks=[*([keeper] if keeper else []), *callbacks, Schedules(), Pictures(folder / "logs"), *shown],
         plugins=[keeper.file] if keeper else None,
         log_every_n_steps=1,
@@ -101,18 +99,3 @@ def trainer_for(
         enable_progress_bar=config.progress,
         num_sanity_val_steps=0,  # a method that is fitted in closed form has nothing to validate before it is fitted
     )
-
-
-def mlflow_logger(save_dir: str, tracking_uri: str | None, run_name: str) -> pl.loggers.Logger:
-    """Lightning's MLflow logger, into a folder unless a server is named; a dead one is an error within ten seconds."""
-    settings = {
-        "MLFLOW_ALLOW_FILE_STORE": "true",  # MLflow would rather have a database; a run's folder is enough here
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    }
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
-    logger: pl.loggers.Logger = pl.loggers.MLFlowLogger(
-        "defectbench", run_name=run_name, tracking_uri=tracking_uri, save_dir=save_dir
-    )
-    return logger

@@ -14,21 +14,22 @@ from filelock import FileLock, Timeout
 
 from benchmarks.common.files import write_text
 from benchmarks.sweep.outcomes import Outcomes, begun
+from benchmarks.sweep.queued import LOCK, Queued, remove_if_over
 
-LOCK = ".lock"
 DEATHS = "deaths.json"
 LIMIT = 2
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Mark the folder of a sweep as in use, as long as this process lives; remove it when the sweep ends by itself."""
+    """Mark the folder of a sweep as in use, as long as this process lives; removed at its end, unless jobs stay queued."""
     folder.mkdir(parents=True)
     with FileLock(folder / LOCK):
         try:
             yield
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if Queued.read(folder) is None:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class Deaths:
@@ -39,10 +40,13 @@ class Deaths:
         self.of = self._read()
 
     def collect(self) -> None:
-        """Count what killed sweeps have left, and remove it."""
+        """Count what killed sweeps have left, and remove it; jobs in a queue did not die with them."""
         for folder in sorted(self.path.parent.glob("sweep-*")):
             try:
                 with FileLock(folder / LOCK, timeout=0):
+                    if (queued := Queued.read(folder)) is not None:
+                        remove_if_over(queued)
+                        continue
                     for cell in _died_in(folder):
                         self.of[cell] = self.of.get(cell, 0) + 1
                     self._write()

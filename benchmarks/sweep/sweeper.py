@@ -149,9 +149,13 @@ class CellSweeper(Sweeper):
             if deaths.of.get(str(one.planned.cell), 0) >= LIMIT:
                 report_end(folder, number, Outcome("failed", _too_often(one), 0.0))
         ended = Outcomes(folder)
-        with ProgressDisplay(wanted, ended, alone=not self._launcher.side_by_side):
-            waiting = [job for job in jobs if job.number not in ended.now()]
-            self._launch(self._launch(waiting, ended, again=True), ended, again=False)
+        try:
+            with ProgressDisplay(wanted, ended, alone=not self._launcher.side_by_side):
+                waiting = [job for job in jobs if job.number not in ended.now()]
+                self._launch(self._launch(waiting, ended, again=True), ended, again=False)
+        except BaseException as error:
+            self._launcher.leave(ask=isinstance(error, KeyboardInterrupt))
+            raise
         for one in wanted:
             deaths.forget(str(one.planned.cell))
         return _end(wanted, ended.now())

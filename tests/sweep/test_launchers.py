@@ -1,24 +1,28 @@
 """Each job's end is its own, under every launcher: one that is killed takes no other along, and nothing outlives the parent."""
 
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
+from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
+from benchmarks.sweep import queued
+from benchmarks.sweep.deaths import Deaths, held
 from benchmarks.sweep.job import Job, run_job
-from benchmarks.sweep.launchers import CellLauncher, CpuPool, Lost, RayActors, slurm
+from benchmarks.sweep.launchers import CellLauncher, CpuPool, Lost, slurm
 from benchmarks.sweep.launchers import ray as ray_launcher
-from benchmarks.sweep.outcomes import Outcome, Outcomes
+from benchmarks.sweep.outcomes import Outcome, Outcomes, report_begin, report_end
+from benchmarks.sweep.queued import in_words
 from tests.sweep.tasks import end_or_be_killed, jobs
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -109,32 +113,15 @@ def test_a_cell_that_no_node_can_take_is_refused() -> None:
         ray_launcher._places(nodes, {"num_cpus": 2, "num_gpus": 2})
 
 
-@pytest.mark.skipif(
-    find_spec("ray") is None or "DEFECTBENCH_LAUNCHERS" not in os.environ, reason="a minute; `nox -s launchers` runs it"
-)
-@pytest.mark.parametrize("case", KILLED)
-def test_a_killed_ray_worker_loses_its_own_cell_only(tmp_path: Path, case: int) -> None:
-    settings = {
-        "init": {"address": "local", "num_cpus": 2, "include_dashboard": False, "log_to_driver": False},
-        "remote": {"num_cpus": 1},
-    }
-    actors = RayActors(ray=settings)
-    actors.task = end_or_be_killed
-    lost, ended = ends(actors, jobs(tmp_path, KILLED[case]))
-    assert set(lost) == KILLED[case] and set(ended) == set(range(5)) - KILLED[case]
-    assert len({outcome.words for outcome in ended.values()}) <= 2 + len(lost)
-
-
 # -- SLURM ------------------------------------------------------------------------------------------------------------------------
 
 
-def entry(folder: Path, number: int, error: Exception | None = None, ended: bool = True) -> Any:
-    """A submitted job as submitit shows it."""
-    result = folder / f"{number}_result.pkl"
-    if ended:
-        result.touch()
-    paths = SimpleNamespace(result_pickle=result, stderr=folder / f"{number}.err")
-    return SimpleNamespace(paths=paths, exception=lambda: error)
+def entry(folder: Path, job: Job, result: object = None) -> slurm.Followed:
+    """A submitted job, and what its process wrote down."""
+    number = f"7_{job.number}"
+    if result is not None:
+        (folder / f"{number}_0_result.pkl").write_bytes(pickle.dumps(result))
+    return slurm.Followed(job, folder, number)
 
 
 def test_jobs_that_left_slurms_queue_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,16 +129,16 @@ def test_jobs_that_left_slurms_queue_are_not_waited_for(tmp_path: Path, monkeypa
     clock = [0.0]
     monkeypatch.setattr(slurm, "final_state", lambda number: states[number])
     monkeypatch.setattr(slurm.time, "monotonic", lambda: clock[0])
-    wanted = {f"7_{number}": job for number, job in enumerate(jobs(tmp_path, set()))}
-    entries = {f"7_{number}": entry(tmp_path, number, ended=number in {0, 3}) for number in range(5)}
-    entries["7_3"].exception = lambda: ValueError("first line\nthe reason")
-    queue = iter([dict.fromkeys(wanted, ("PENDING", "Resources")), {"7_4": ("RUNNING", "None")}, *[{}] * 99])
+    results = {0: ("success", None), 3: ("error", "Traceback\n  ...\nbenchmarks.common.errors.UserError: the reason\n")}
+    wanted = {f"7_{job.number}": entry(tmp_path, job, results.get(job.number)) for job in jobs(tmp_path, set())}
+    all_pending = dict.fromkeys(wanted, ("PENDING", "Resources"))
+    queue = iter([all_pending, None, {"7_4": ("RUNNING", "None")}, {}, {"7_2": ("PENDING", "None")}, *[{}] * 99])
 
     def pause(seconds: float) -> None:
         clock[0] += seconds
 
-    found = {job.number: lost for job, lost in slurm.follow(wanted, entries, lambda: next(queue), pause)}
-    assert found[0] is None and clock[0] < 2 * slurm.GRACE
+    found = {job.number: lost for job, lost in slurm.follow(wanted, lambda: next(queue), pause)}
+    assert found[0] is None and slurm.GRACE <= clock[0] < 2 * slurm.GRACE
     reasons = {number: lost.reason for number, lost in found.items() if lost}
     assert "mem_gb" in reasons[1] and reasons[2] == "node failure" and reasons[3] == "the reason"
     assert "SLURM says nothing" in reasons[4]
@@ -160,7 +147,33 @@ def test_jobs_that_left_slurms_queue_are_not_waited_for(tmp_path: Path, monkeypa
 
 def test_what_is_pending_is_said_with_its_reason() -> None:
     states = {"7_0": ("RUNNING", "None"), "7_1": ("PENDING", "Resources"), "7_2": ("PENDING", "Resources")}
-    assert slurm._in_words(states) == "2 pending (Resources), 1 running"
+    others = {"9": ("RUNNING", "None")}
+    assert in_words(states | others, states) == "2 pending (Resources), 1 running"
+    assert "not answer" in in_words(None, states)
+
+
+def test_jobs_that_a_sweep_left_in_the_queue_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new sweep sees them begin and end; the old one's folder goes when none of its jobs is queued any more."""
+    states = {"7_0": ("PENDING", "Resources"), "7_1": ("RUNNING", "None")}
+    monkeypatch.setattr(queued, "queue", lambda: states)
+    old, new = tmp_path / "sweep-old", tmp_path / "sweep-new"
+    with held(old):
+        queued.Queued.keep(old, {f"7_{job.number}": job for job in jobs(old, set(), 2)})
+    Deaths(tmp_path).collect()
+    new.mkdir()
+    (old / "1").mkdir()
+    report_begin(old, 1, "cell")
+    (wanted,) = jobs(new, set(), 1)
+    with ExitStack() as stack:
+        assert queued.Queued.of_earlier_sweeps([wanted], stack) == {"7_0": (wanted, old)}
+        report_end(old, 0, Outcome("finished", "words", 1.0))
+        assert Outcomes(new).now()[0].words == "words"
+        del states["7_0"]
+    assert old.is_dir()  # 7_1 runs
+    shutil.rmtree(new)
+    states.clear()
+    Deaths(tmp_path).collect()
+    assert not old.exists() and not Deaths(tmp_path).of  # it did not die with its sweep
 
 
 def test_where_there_is_no_slurm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

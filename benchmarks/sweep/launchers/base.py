@@ -48,6 +48,13 @@ class CellLauncher(Launcher):
             UserError: none of them can be run, such as on a cluster that is not there.
         """
 
+    def leave(self, ask: bool) -> None:
+        """The sweep was stopped, and what was shown of it has gone from the screen: see to jobs that do not end with this process.
+
+        Args:
+            ask: somebody is there who could be asked; the sweep was stopped by Ctrl-C.
+        """
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> NoReturn:
         """Hydra's own way to run jobs, which would have each of them composed anew."""
         raise NotImplementedError("CellSweeper calls `ends`")

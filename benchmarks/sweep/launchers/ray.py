@@ -19,6 +19,8 @@ from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
 if TYPE_CHECKING:
     import ray
 
+SECONDS_BETWEEN = 10
+"""Between two looks at what the cluster has, while nothing ends."""
 EXTRA = 'Ray is not installed: pip install -c constraints.txt -e ".[cpu,ray]"'
 
 
@@ -35,8 +37,7 @@ class RayActors(CellLauncher):
         reserved = options.get("remote") or {}
         with _connected(options.get("init") or {}):
             actor = ray.remote(_Actor).options(max_restarts=0, **reserved)
-            nodes = ray.nodes()
-            yield from _ends(jobs, lambda: actor.remote(self.task), min(len(jobs), _places(nodes, reserved)))
+            yield from _ends(jobs, lambda: actor.remote(self.task), lambda: _places(ray.nodes(), reserved))
 
 
 class _Actor:
@@ -56,22 +57,32 @@ class _Actor:
             torch.cuda.empty_cache()  # cells may share a GPU
 
 
-def _ends(jobs: Sequence[Job], new_actor: Callable[[], Any], places: int) -> Ends:
+def _ends(jobs: Sequence[Job], new_actor: Callable[[], Any], places: Callable[[], int]) -> Ends:
+    """Jobs as they end.
+
+    Args:
+        new_actor: asks Ray for one; it starts when the cluster has room for it.
+        places: how many the cluster has room for, as it stands.
+    """
     import ray
 
-    waiting, idle = deque(jobs), [new_actor() for _ in range(places)]
+    waiting, idle = deque(jobs), [new_actor() for _ in range(min(len(jobs), places()))]
     running: dict[ray.ObjectRef[None], tuple[Any, Job]] = {}
     try:
         while waiting or running:
             while waiting and idle:
                 worker, job = idle.pop(), waiting.popleft()
                 running[worker.run.remote(job)] = worker, job
-            done, _ = ray.wait(list(running), num_returns=1)
+            while idle:  # others may wait for its room
+                ray.kill(idle.pop())
+            done, _ = ray.wait(list(running), num_returns=1, timeout=SECONDS_BETWEEN)
             for reference in done:
                 worker, job = running.pop(reference)
                 lost = _loss(reference)
-                idle.append(new_actor() if lost else worker)
+                idle.append(new_actor() if lost and waiting else worker)
                 yield job, lost
+            if not done:
+                places()
     finally:
         for worker in [*idle, *(worker for worker, _ in running.values())]:
             ray.kill(worker)

@@ -5,16 +5,26 @@ neither queued nor running nor has told how it ended is lost; nothing waits for 
 """
 
 import logging
+import os
+import pickle
+import signal
 import subprocess
+import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from benchmarks.common.errors import UserError
+from benchmarks.common.files import write_text
 from benchmarks.sweep.job import Job
 from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
+from benchmarks.sweep.queued import LOGS, Queued, cancel, final_state, in_words, queue
 
 if TYPE_CHECKING:
     import submitit
@@ -22,16 +32,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXTRA = 'submitit is not installed: pip install -c constraints.txt -e ".[cpu,slurm]"'
-LOGS = "slurm"
-"""Folder of the jobs' output, below that of the sweep."""
 SECONDS_BETWEEN = 5
 GRACE = 30
 """Seconds that a file may take to be seen here, after its job has left the queue."""
 GENERIC = ("timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "nodes", "stderr_to_stdout")
+MORE_TIME = "give more by hydra.launcher.timeout_min; the same command goes on where it was"
+HOPELESS = ("PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit", "BadConstraints")
+"""Reasons for which a job never starts: clusters without EnforcePartLimits take those."""
+TOO_LARGE = Lost(
+    "SLURM never starts it, as it asks for more than any node of the partition has: see hydra.launcher.cpus_per_task, mem_gb, "
+    "gpus_per_node and timeout_min"
+)
 LOSSES = {
     "OUT_OF_MEMORY": Lost("out of memory: give more by hydra.launcher.mem_gb"),
-    "TIMEOUT": Lost("time limit: give more by hydra.launcher.timeout_min"),
-    "DEADLINE": Lost("time limit: give more by hydra.launcher.timeout_min"),
+    "TIMEOUT": Lost(f"time limit: {MORE_TIME}"),
+    "DEADLINE": Lost(f"time limit: {MORE_TIME}"),
     "CANCELLED": Lost("cancelled"),
     "NODE_FAIL": Lost("node failure", its_own_fault=False),
     "BOOT_FAIL": Lost("node failure", its_own_fault=False),
@@ -40,24 +55,58 @@ LOSSES = {
 
 
 class Slurm(CellLauncher):
-    """Settings: those of `submitit.AutoExecutor.update_parameters`, SLURM's own without their prefix."""
+    """Settings: those of `submitit.AutoExecutor.update_parameters`, SLURM's own without their prefix, and two of ours.
+
+    `max_num_timeout`: how often a cell goes back into the queue when its time is up. `when_stopped`: what becomes of the jobs when
+    the sweep is stopped: ask, cancel or leave.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._queued: Queued | None = None
 
     def ends(self, jobs: Sequence[Job]) -> Ends:
+        with ExitStack() as held:
+            joined = Queued.of_earlier_sweeps(jobs, held)
+            followed = {number: Followed(job, folder / LOGS, number) for number, (job, folder) in joined.items()}
+            if joined:
+                log.info("sweep: %d cells are in SLURM's queue since an earlier command, and joined", len(joined))
+            numbers = {job.number for job, _ in joined.values()}
+            followed |= self._submitted([job for job in jobs if job.number not in numbers])
+            yield from follow(followed, queue)
+        if self._queued is not None:
+            self._queued.forget()
+
+    def leave(self, ask: bool) -> None:
+        count = self._queued.count() if self._queued else 0
+        if self._queued is None or not count:
+            return
+        wish = self.settings.get("when_stopped", "ask")
+        ask = ask and wish == "ask" and sys.stdin.isatty()
+        if wish == "cancel" or (ask and _is_wanted(f"{count} jobs are in SLURM's queue. Cancel them?")):
+            cancel(self._queued.array)
+            self._queued.forget()
+            log.warning("sweep: SLURM job %s cancelled", self._queued.array)
+        else:
+            log.warning(
+                "sweep: %d jobs stay in SLURM's queue. The same command joins them; `scancel %s` cancels them.",
+                count,
+                self._queued.array,
+            )
+
+    def _submitted(self, jobs: Sequence[Job]) -> "dict[str, Followed]":
+        if not jobs:
+            return {}
         executor = self._executor(jobs[0].folder / LOGS)
+        task = SlurmTask(self.task, self.settings.get("max_num_timeout", 0))
         try:
-            submitted = executor.map_array(self.task, list(jobs))
+            submitted = executor.map_array(task, list(jobs))
         except (FileNotFoundError, subprocess.CalledProcessError, RuntimeError) as error:
             raise UserError(f"SLURM took no job: {_last_line(error)}") from error
         ids = {entry.job_id: job for entry, job in zip(submitted, jobs, strict=True)}
-        array = submitted[0].job_id.partition("_")[0]
-        log.info("sweep: SLURM job %s; `scancel %s` stops it", array, array)
-        ended = False
-        try:
-            yield from follow(ids, {entry.job_id: entry for entry in submitted}, lambda: queue(array))
-            ended = True
-        finally:
-            if not ended:
-                subprocess.run(["scancel", array], check=False)
+        self._queued = Queued.keep(jobs[0].folder, ids)
+        log.info("sweep: SLURM job %s; `scancel %s` cancels it", self._queued.array, self._queued.array)
+        return {number: Followed(job, job.folder / LOGS, number) for number, job in ids.items()}
 
     def _executor(self, folder: Path) -> "submitit.AutoExecutor":
         try:
@@ -65,41 +114,122 @@ class Slurm(CellLauncher):
         except ImportError:
             raise UserError(EXTRA) from None
         given = {name: value for name, value in self.settings.items() if value is not None}
+        for name in ("max_num_timeout", "when_stopped"):  # ours
+            given.pop(name, None)
         try:
-            executor = submitit.AutoExecutor(
-                folder, cluster="slurm", slurm_max_num_timeout=given.pop("max_num_timeout", 0)
+            executor = submitit.AutoExecutor(folder, cluster="slurm")
+            executor.update_parameters(
+                name="defectbench",
+                **{name if name in GENERIC else f"slurm_{name}": value for name, value in given.items()},
             )
         except RuntimeError as error:
             raise UserError(f"There is no SLURM here: {error} Give the command on a login node.") from error
-        executor.update_parameters(
-            name="defectbench", **{name if name in GENERIC else f"slurm_{name}": value for name, value in given.items()}
-        )
+        except (NameError, TypeError, ValueError) as error:
+            raise UserError(f"hydra.launcher: {error}") from error
         return executor
 
 
+def _is_wanted(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except (click.Abort, KeyboardInterrupt):
+        return False
+
+
+class TimeIsUp(SystemExit):
+    """Ends a cell so that it keeps its state."""
+
+
+@dataclass(frozen=True)
+class SlurmTask:
+    """A cell as a SLURM job: told that its time is up, it keeps its state and goes back into the queue."""
+
+    task: Callable[[Job], None]
+    most: int
+    """How often."""
+
+    def __call__(self, job: Job) -> None:
+        signal.signal(signal.SIGUSR2, _time_is_up)
+        number = _own_number()
+        _run("scontrol", "update", f"JobId={number}", f"Comment={job.cell}")
+        try:
+            self.task(job)
+        except TimeIsUp:
+            times = job.folder / str(job.number) / "times_up.txt"
+            count = int(times.read_text()) if times.exists() else 0
+            if count >= self.most:
+                raise UserError(f"time limit, {count + 1} times: {MORE_TIME}") from None
+            write_text(times, str(count + 1))
+            subprocess.run(["scontrol", "requeue", number], check=True)
+            raise
+
+
+def _own_number() -> str:
+    """Of this job alone: the number of an array's last job stands for the whole array, too."""
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return os.environ["SLURM_JOB_ID"]
+
+
+def _time_is_up(signum: int, frame: FrameType | None) -> None:
+    raise TimeIsUp(128 + signum)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A job that SLURM has."""
+
+    job: Job
+    logs: Path
+    number: str
+
+    def end(self) -> Lost | None:
+        """What the process that ran it wrote down.
+
+        Raises:
+            FileNotFoundError: nothing yet.
+        """
+        outcome, words = pickle.loads((self.logs / f"{self.number}_0_result.pkl").read_bytes())
+        return None if outcome == "success" else Lost(_last_line(words).partition(": ")[2], log=self.log)
+
+    def loss(self) -> Lost:
+        """What SLURM says of it."""
+        state = final_state(self.number)
+        found = LOSSES.get(state, Lost(f"killed or out of memory (SLURM says {state or 'nothing'})"))
+        return Lost(found.reason, found.its_own_fault, self.log)
+
+    @property
+    def log(self) -> Path:
+        return self.logs / f"{self.number}_0_log.err"
+
+
 def follow(
-    jobs: Mapping[str, Job],
-    entries: Mapping[str, "submitit.Job[None]"],
-    queued: Callable[[], Mapping[str, tuple[str, str]]],
+    followed: Mapping[str, Followed],
+    queued: Callable[[], Mapping[str, tuple[str, str]] | None],
     pause: Callable[[float], None] = time.sleep,
 ) -> Ends:
     """Jobs as they end.
 
     Args:
-        jobs, entries: by SLURM's ids.
-        queued: state and reason of each job that is queued or running.
+        followed: by SLURM's ids.
+        queued: state and reason of each job that is queued or running; None if SLURM does not answer.
         pause: between two looks.
     """
-    open_, gone_since, told = dict(jobs), dict[str, float](), ""
+    open_, gone_since, told = dict(followed), dict[str, float](), ""
     while open_:
         states = queued()
-        for number in [number for number in open_ if number not in states]:
-            lost = _end(entries[number])
-            waited = time.monotonic() - gone_since.setdefault(number, time.monotonic())
-            if lost is UNKNOWN and waited < GRACE:
-                continue
-            yield open_.pop(number), _loss(number, entries[number]) if lost is UNKNOWN else lost
-        words = _in_words(states)
+        for number in _gone(open_, states, gone_since):
+            try:
+                yield open_[number].job, open_[number].end()
+            except FileNotFoundError:
+                if time.monotonic() - gone_since[number] < GRACE:
+                    continue
+                yield open_[number].job, open_[number].loss()
+            del open_[number]
+        for number in [number for number in open_ if (states or {}).get(number, ("", ""))[1] in HOPELESS]:
+            cancel(number)
+            yield open_.pop(number).job, TOO_LARGE
+        words = in_words(states, open_)
         if words != told:
             log.info("sweep: %s", words)
             told = words
@@ -107,55 +237,20 @@ def follow(
             pause(SECONDS_BETWEEN)
 
 
-UNKNOWN = Lost("unknown")
+def _gone(
+    open_: Mapping[str, Followed], states: Mapping[str, tuple[str, str]] | None, gone_since: dict[str, float]
+) -> Iterator[str]:
+    """The jobs that SLURM has no more."""
+    for number in list(open_) if states is not None else []:
+        if number in states:
+            gone_since.pop(number, None)  # back in the queue
+        else:
+            gone_since.setdefault(number, time.monotonic())
+            yield number
 
 
-def _end(entry: "submitit.Job[None]") -> Lost | None:
-    """What the process that ran the job wrote down."""
-    if not entry.paths.result_pickle.exists():
-        return UNKNOWN
-    error = entry.exception()
-    return None if error is None else Lost(_last_line(error), log=entry.paths.stderr)
-
-
-def _loss(number: str, entry: "submitit.Job[None]") -> Lost:
-    state = final_state(number)
-    found = LOSSES.get(state, Lost(f"killed or out of memory (SLURM says {state or 'nothing'})"))
-    return Lost(found.reason, found.its_own_fault, entry.paths.stderr)
-
-
-def queue(array: str) -> dict[str, tuple[str, str]]:
-    """State and reason of the jobs of an array that are queued or running, by their ids."""
-    said = _run("squeue", "--noheader", "--array", "--jobs", array, "--format", "%i|%T|%r")
-    rows = [line.strip().split("|") for line in said.splitlines() if line.count("|") == 2]
-    return {number: (state, reason) for number, state, reason in rows if state not in LOSSES and state != "COMPLETED"}
-
-
-def final_state(number: str) -> str:
-    """Of a job that has left the queue: from the accounting, else from the controller, which remembers some minutes."""
-    for line in _run(
-        "sacct", "--noheader", "--parsable2", "--allocations", "--jobs", number, "--format", "State"
-    ).splitlines():
-        return line.split()[0]
-    for word in _run("scontrol", "show", "job", number).split():
-        if word.startswith("JobState="):
-            return word.partition("=")[2]
-    return ""
-
-
-def _run(*command: str) -> str:
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""  # no accounting, a job that is forgotten, a controller that is busy
-
-
-def _in_words(states: Mapping[str, tuple[str, str]]) -> str:
-    """`3 running, 2 pending (Resources)`."""
-    counts = Counter(
-        state.lower() if state != "PENDING" else f"pending ({reason})" for state, reason in states.values()
-    )
-    return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no job in SLURM's queue"
+def _run(*command: str) -> None:
+    subprocess.run(command, check=False, capture_output=True)
 
 
 def _last_line(error: Any) -> str:
