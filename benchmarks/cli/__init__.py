@@ -248,7 +248,6 @@ def runs(results: Path, cell: str | None) -> None:
             screen.print(runs_table(statuses, contents.unreadable))
         if begun:
             screen.print(progress_table(begun))
-        contents.complain()
 
 
 main.add_command(choose)

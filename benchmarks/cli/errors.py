@@ -1,5 +1,6 @@
 """How the command line tells errors: one message, no traceback."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ def _in_words(error: Exception) -> str:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         return f"There is no {group}={option}. {nearest(option, error.options)}"
     if isinstance(error, OSError):
-        place = f" ({error.filename})" if error.filename else ""
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        place = f" ({error.filename})" if error.filename else " where results.dir or data.cache_dir is" if full else ""
         return f"{error.strerror or error}{place}. Finished runs are kept: fix this and re-run the same command."
     reasons = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
     return "\n".join(reasons) + f"\n(set {FULL_ERROR}=1 for the traceback)"

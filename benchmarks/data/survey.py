@@ -21,6 +21,7 @@ from benchmarks.data.masks import MaskContent, content_of, lowest_defect
 FEW_HELD_OUT = 20
 LOOKED_AT = 16
 """Training images of 16 bits whose highest value is looked for."""
+LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".jp2", ".j2k"}
 TURNED = "EXIF or TIFF orientation"
 
 
@@ -63,6 +64,7 @@ def survey(category: Category, held_out_share: float | None = None, bits: int | 
         *category.findings,
         *named("error", unreadable),
         *_odd_names(category),
+        *_losses(category),
         *_cut(headers),
         *_counts(category, held_out_share),
         *_masks(category, headers),
@@ -102,6 +104,15 @@ def _is_utf8(path: Path) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _losses(category: Category) -> list[Finding]:
+    images = (*category.train, *category.test)
+    lossy = [image.path for image in images if image.path.suffix.lower() in LOSSY]
+    alike = len(lossy) == len(images)
+    text = "which may have lost faint defects" if alike else "the others are not, so that compression may tell them apart"
+    remedy = "PNG, BMP and TIFF keep every value." if alike else "Save all in one format."
+    return counted("note", lossy, f"{{n}} image(s) are JPEG, JPEG 2000 or WebP ({{first}}), {text}. {remedy}")
 
 
 def _cut(headers: Mapping[Path, Header]) -> list[Finding]:

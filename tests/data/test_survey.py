@@ -85,6 +85,14 @@ def test_two_masks_for_one_image_and_masks_for_some_kinds_only(tree: Tree) -> No
     assert warning.startswith("no pixel metrics: scratch have masks, hole have none")
 
 
+def test_images_stored_with_losses_are_named(tree: Tree) -> None:
+    root = tree()
+    for index in range(2):
+        save(root / "parts" / "test" / "good" / f"1{index}.webp", noise(index))
+    (note,) = (text for text in said(root, "note") if "WebP" in text)
+    assert note.startswith("2 image(s)") and "10.webp" in note and "tell them apart" in note
+
+
 def test_images_that_differ_in_their_suffix_alone_keep_a_map_each(tree: Tree) -> None:
     from benchmarks.data.map_files import map_path
 
