@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from benchmarks.data.images import IMAGE_SUFFIXES
-from benchmarks.data.index import GOOD
-from benchmarks.data.layouts import category_names
+from benchmarks.data.layouts import ANYBODYS, category_names
+from benchmarks.data.tree import is_category
 
 FOLDERS_TO_LOOK_IN = ("data/mvtec_ad", "data")
 
@@ -29,13 +29,14 @@ def _results(here: Path) -> Iterator[str]:
 
 
 def _images(here: Path) -> Iterator[str]:
+    if is_category(here, ANYBODYS):
+        yield f"This folder is a category. Its parent is the dataset:\n{_run_on('..', here.resolve().name)}"
+        return
     for root in (here, *(here / name for name in FOLDERS_TO_LOOK_IN)):
         if names := category_names(root):
             yield _categories(_shown(root, here), names)
             return
-    if (here / "train" / GOOD).is_dir():
-        yield f"This folder is a category. Its parent is the dataset:\n{_run_on('..', here.resolve().name)}"
-    elif any(path.suffix.lower() in IMAGE_SUFFIXES for path in here.iterdir()):
+    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in here.iterdir()):
         yield (
             "There are images here. If they are all good, or this folder has subfolders of good and bad ones:\n"
             + _commands(
