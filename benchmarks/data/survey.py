@@ -110,7 +110,9 @@ def _losses(category: Category) -> list[Finding]:
     images = (*category.train, *category.test)
     lossy = [image.path for image in images if image.path.suffix.lower() in LOSSY]
     alike = len(lossy) == len(images)
-    text = "which may have lost faint defects" if alike else "the others are not, so that compression may tell them apart"
+    text = (
+        "which may have lost faint defects" if alike else "the others are not, so that compression may tell them apart"
+    )
     remedy = "PNG, BMP and TIFF keep every value." if alike else "Save all in one format."
     return counted("note", lossy, f"{{n}} image(s) are JPEG, JPEG 2000 or WebP ({{first}}), {text}. {remedy}")
 
