@@ -24,7 +24,7 @@ def check_python():
         import ensurepip  # noqa: F401
     except ImportError:
         sys.exit(
-            "This Python cannot make environments: run `apt-get install python3-venv`, then the same command again."
+            "This Python cannot make environments: run `apt-get install python3-venv`, then re-run the same command."
         )
 
 

@@ -34,7 +34,7 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
         with checked(rest), hydra_raises():
             cells, left_out = planned_cells(rest)
         if not cells:
-            raise UserError("No cell is wanted: none of these methods applies to any of these categories.")
+            raise UserError("Nothing to run: none of these methods applies to any of these categories.")
         known = measured(results or cells[0].results)
         found = estimate(cells, left_out, workers, known)
         if figures:

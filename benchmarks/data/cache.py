@@ -104,7 +104,7 @@ def load_images(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path
         return np.stack(list(_decoded(images, decoding)))
     path = cache_dir / "pixels" / f"{_key(images, decoding, cache_dir)}.npy"
     if path.exists() and not _is_sound(path):
-        log.warning("%s has changed since it was written, or is cut: the images are decoded anew", path)
+        log.warning("%s has changed since it was written, or is incomplete: the images are decoded again", path)
         path.unlink(missing_ok=True)
     if not path.exists():
         with replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""Fetching and unpacking the official archive of MVTec AD: resumed after a cut, checked by its hash, all or nothing."""
+"""Fetching and unpacking the official archive of MVTec AD: resumed when interrupted, checked by its hash, all or nothing."""
 
 import hashlib
 import logging
@@ -48,7 +48,7 @@ class _TooLong(Exception):
 def download_archive(sources: Sequence[str], sha256: str, folder: Path, file_name: str, progress: bool = True) -> Path:
     """Fetch an archive into `folder` from the first source that has it, and return its path.
 
-    What has arrived is kept in `<file_name>.part`, and goes on there after a cut or in the next call. The archive gets its name
+    What has arrived is kept in `<file_name>.part`, and the next call resumes from there. The archive gets its name
     only with the right hash; one that is there already is not fetched again.
 
     Raises:
@@ -143,7 +143,7 @@ def _refuse_web_page(response: requests.Response) -> None:
 def _check_range(response: requests.Response, start: int, part: Path) -> None:
     sent = response.headers.get("Content-Range", "")
     if not sent.startswith(f"bytes {start}-"):
-        raise _SourceError(f"was asked to go on at byte {start} and sent '{sent}'; remove {part} to begin anew")
+        raise _SourceError(f"was asked to resume at byte {start} and sent '{sent}'; remove {part} to begin anew")
 
 
 def _check_space(folder: Path, needed: int) -> None:

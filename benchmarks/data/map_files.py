@@ -62,7 +62,7 @@ def read_map(path: Path, size: tuple[int, int]) -> StoredMap:
                 _check_page(path, second, None)
                 own_HW = second.asarray()
     except (OSError, ValueError, LookupError, TypeError, struct.error) as error:
-        raise UserError(f"Cannot read {path} as a TIFF ({error}). Write the map anew.") from error
+        raise UserError(f"Cannot read {path} as a TIFF ({error}). Write the map again.") from error
     return StoredMap(_checked(path, first_HW), _checked(path, own_HW))
 
 
@@ -78,7 +78,7 @@ def _check_page(path: Path, page: tifffile.TiffPage, size: tuple[int, int] | Non
             f"{path}: its second page is {found}, not one map. Leave it out, or write the map of the method's size."
         )
     if page.compression == 1 and page.nbytes > path.stat().st_size:
-        raise UserError(f"{path} declares {found} pixels, more than the file holds. Write the map anew.")
+        raise UserError(f"{path} declares {found} pixels, more than the file holds. Write the map again.")
 
 
 def _checked(path: Path, map_HW: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -134,7 +134,7 @@ def _value_columns(path: Path, columns: list[str], label: str, drop: Collection[
         columns = columns[1:]
     found = [name for name in columns if name != label and name not in drop]
     if len(found) < 2:
-        raise UserError(f"{path} has too few columns besides '{label}': {_some(found)}; two are the least.")
+        raise UserError(f"{path} has too few columns besides '{label}': {_some(found)}; at least two are needed.")
     return found
 
 

@@ -144,7 +144,7 @@ def _root_of(run: Run) -> Path:
                 root / SyntheticSpec(**{key: value for key, value in data["spec"].items() if key != "_target_"}).key()
             )
     except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} does not say where the images are ({error}). Say it: --data-root DIR.") from error
+        raise UserError(f"{path} does not say where the images are ({error}). Pass --data-root DIR.") from error
     return root
 
 

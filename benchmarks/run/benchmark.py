@@ -57,7 +57,7 @@ class Benchmark(Protocol):
 
     def measure(self, config: DictConfig, category: Any, folder: Path, state: CellState) -> Result:
         """Fit, score, decide. `folder` takes `scores.csv` as soon as there are scores, and what else is made; `state` keeps what a
-        run that is cut off goes on from.
+        run that is interrupted resumes from.
 
         Its columns are path, split (validation or test), defect_type, defective, and the scores of each held-out and test sample.
         """

@@ -168,10 +168,10 @@ def _standing(
     for folder, earlier in store.replaced_runs(cell):
         if not _changes(earlier, wanted, test_data) and _is_intact(folder, earlier):
             store.take_back(cell, folder)
-            log.info("taken back: %s as it was before another run replaced it", cell)
+            log.info("restored: %s, which another run had replaced", cell)
             return earlier
     if stale:
-        log.info("stale: %s is finished, but since then changed: %s", cell, "; ".join(stale))
+        log.info("stale: %s is finished, but these have changed since: %s", cell, "; ".join(stale))
     return None
 
 

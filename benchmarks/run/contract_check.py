@@ -41,7 +41,7 @@ def check_contract(method: Method, predict: Predict, remake: Callable[[], Method
         )
     if not np.array_equal(predict(_reloaded(method, remake), 1)[0], alone):
         raise MethodError(
-            f"{name} breaks the contract: made anew from its state_dict it predicts otherwise. Is something that was fitted "
+            f"{name} breaks the contract: rebuilt from its state_dict it predicts something else. Is something that was fitted "
             "neither a registered buffer nor a parameter?"
         )
 

@@ -97,7 +97,7 @@ def wanted_epochs(config: DictConfig) -> list[int]:
     """
     epochs = list(config.score_at_epochs)
     if not all(isinstance(epoch, int) and epoch >= 1 for epoch in epochs):
-        raise UserError(f"score_at_epochs={epochs}: whole numbers from 1 on, such as [1,10,100].")
+        raise UserError(f"score_at_epochs={epochs}: it takes whole numbers of 1 or more, such as [1,10,100].")
     if epochs and config.protocol.held_out != "split":
         raise UserError("score_at_epochs takes protocol.held_out=split: the fits of cross are only scored together.")
     return epochs

@@ -170,7 +170,7 @@ def _category(maps: MapFolder, root: Path, layout: Layout) -> Category:
     try:
         return read_category(root, maps.category, layout)
     except UserError as error:
-        raise UserError(f"{maps.path} has no images to go with: {error}") from error
+        raise UserError(f"{maps.path} has no matching images: {error}") from error
 
 
 def _test_files(folder: Path, category: Category) -> dict[Path, ImageFile]:
@@ -181,7 +181,7 @@ def _test_files(folder: Path, category: Category) -> dict[Path, ImageFile]:
             raise UserError(f"{path} is missing, the map of {image.path}: every test image needs one.")
     for path in _tiffs(folder / "test"):
         if path not in files:
-            raise UserError(f"{path} is the map of no test image. Remove it, or give the dataset that it belongs to.")
+            raise UserError(f"{path} matches no test image. Remove it, or give the dataset that it belongs to.")
     return files
 
 
@@ -197,12 +197,12 @@ def _validation_files(folder: Path, category: Category, rule: Rule) -> dict[Path
     for path in found:
         if path not in known:
             raise UserError(
-                f"{path} is the map of no good training image: {category.root / 'train' / 'good'} has no '{path.stem}'."
+                f"{path} matches no good training image: {category.root / 'train' / 'good'} has no '{path.stem}'."
             )
     if len(found) < rule.images_needed:
         raise UserError(
             f"{folder / VALIDATION} holds {len(found)} maps, and protocol.threshold={rule} needs {rule.images_needed} held-out "
-            "good images. Write more maps there, or promise less (a larger ALPHA)."
+            "good images. Write more maps there, or choose a larger ALPHA."
         )
     return {path: known[path] for path in found}
 

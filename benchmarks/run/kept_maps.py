@@ -1,4 +1,4 @@
-"""Anomaly maps that are kept while a cell is scored, where making them takes long: a run that is cut off makes none twice."""
+"""Anomaly maps that are kept while a cell is scored, where making them takes long: an interrupted run makes none twice."""
 
 import logging
 import zipfile
@@ -70,4 +70,4 @@ class KeptMaps:
             self._number += 1
         except OSError as error:
             self._keeping = False
-            log.warning("maps are no longer kept for a run that is cut off: %s", error)
+            log.warning("maps can no longer be kept, so an interrupted run will make them again: %s", error)

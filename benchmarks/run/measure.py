@@ -60,7 +60,7 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
     Args:
         config: the composed configuration of the run (`conf/config.yaml`).
         folder: where scores, losses, PRO curve and, if wanted, checkpoint and maps go.
-        state: what a run that is cut off goes on from.
+        state: what an interrupted run resumes from.
 
     Raises:
         UserError, MethodError: data or training with which the run cannot go on.
@@ -144,7 +144,7 @@ def _predict(
     images: Sequence[ImageFile],
     take: Take,
 ) -> None:
-    """Hand on the maps of images: those that were kept before the run was cut off, then those that are left to make."""
+    """Hand on the maps of images: those that were kept before the run was interrupted, then those that are left to make."""
     made = maps.start(images, take, keeper.file.maps(fingerprint(images, memo_of(data.cache_dir, images))))
     if made < len(images):
         trainer.predict(method, data.loader(images, made), return_predictions=False)
@@ -196,7 +196,7 @@ def _rule(config: DictConfig, fits: Sequence[Fit]) -> Rule:
         raise UserError(
             f"protocol.threshold={rule} needs {rule.images_needed} held-out good images, and there are {held_out}. With "
             f"protocol.held_out=cross that takes {rule.images_needed} images in train/good; with held_out=split and "
-            f"validation_share={share:g}, {ceil(rule.images_needed / share)}. Add good images, or promise less (a larger ALPHA)."
+            f"validation_share={share:g}, {ceil(rule.images_needed / share)}. Add good images, or choose a larger ALPHA."
         )
     return rule
 

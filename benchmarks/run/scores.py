@@ -70,7 +70,7 @@ class Scores:
         if protocol.image_score not in (MAP_AREA, OWN):
             raise UserError(f"protocol.image_score is {MAP_AREA} or {OWN}, not {protocol.image_score}.")
         if protocol.image_score == OWN and not own_score:
-            raise UserError(f"protocol.image_score={OWN}: there is no image score but that of the map, {MAP_AREA}.")
+            raise UserError(f"protocol.image_score={OWN}: this method has no image score of its own, only that of the map, {MAP_AREA}.")
         self.category, self.protocol, self.maps_folder, self.fit = category, protocol, maps_folder, fit
         self.areas, self.rule = areas_of(protocol), Rule.of(protocol.threshold)
         self.threshold = math.nan
@@ -195,7 +195,7 @@ class ScoreMaps(pl.Callback):
         """Say which images the next predictions belong to, in their order, who takes their maps and who keeps them.
 
         Returns:
-            How many of the images need no prediction, as their maps were kept before the run was cut off.
+            How many of the images need no prediction, as their maps were kept before the run was interrupted.
         """
         self._images, self._take, self._count, self._seconds, self._kept = images, take, 0, 0.0, kept
         for batch in kept.read() if kept else ():

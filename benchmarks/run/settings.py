@@ -46,11 +46,11 @@ def _problems(config: DictConfig) -> Iterator[str]:
         if not str(OmegaConf.select(config, key) or "").strip():
             yield f"{key}=null: what is stored is told by this name; it cannot be empty."
     if not _is_whole(config.seed, 0):
-        yield f"seed={config.seed}: a whole number from 0 on."
+        yield f"seed={config.seed}: it must be a whole number of 0 or more."
     if config.threads is not None and not _is_whole(config.threads, 1):
         yield f"threads={config.threads}: a whole number from 1 on, or null for all that the launcher leaves to a cell."
     if not isinstance(config.checkpoint.minutes, int | float) or not config.checkpoint.minutes >= 0:
-        yield f"checkpoint.minutes={config.checkpoint.minutes}: a number from 0 on."
+        yield f"checkpoint.minutes={config.checkpoint.minutes}: it must be a number of 0 or more."
     if not _is_one_device(config.trainer.devices):
         yield (
             f"trainer.devices={config.trainer.devices}: a cell uses one device. Several GPUs run several cells side by side: "

@@ -1,4 +1,4 @@
-"""What a cell that is cut off goes on from: Lightning's own checkpoint after an epoch, kept beside the cell's folder while it runs.
+"""What an interrupted cell resumes from: Lightning's own checkpoint after an epoch, kept beside the cell's folder while it runs.
 
 `<results>/runs/<method>/<category>/.seed=<k>.state/` holds `state.json` (identity and progress), `last.ckpt` (weights, optimizers,
 random streams, loss log) and, where scoring is slow, the maps made so far. Each file is whole or absent.
@@ -43,7 +43,7 @@ class CellState:
 
     Args:
         folder: where it is kept.
-        identity: of the wanted run; a state of another is not continued from.
+        identity: of the wanted run; the state of another is not resumed.
         minutes: the least time between two writes.
     """
 
@@ -56,13 +56,13 @@ class CellState:
         found = Progress.read(self.folder)
         if found is not None and (changes := identity.changes(found.identity)):
             log.info(
-                "the state of the run that was cut off is not continued from, as since then changed: %s",
+                "the interrupted run is not resumed, as these have changed since: %s",
                 "; ".join(changes),
             )
             found = None
         for path in self.folder.rglob(LAST):
             if found is not None and not _is_sound(path):
-                log.warning("%s is damaged, so the run starts anew", path)
+                log.warning("%s is damaged, so the run starts over", path)
                 found = None
         if found is None:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -77,7 +77,7 @@ def _settings(config: DictConfig) -> dict[str, Any]:
 def trainer_for(
     config: DictConfig, method: Method, folder: Path, callbacks: Sequence[pl.Callback], keeper: KeepState | None = None
 ) -> pl.Trainer:
-    """The trainer as configured; losses go to the run's folder, what a cut-off run goes on from to the keeper's.
+    """The trainer as configured; losses go to the run's folder, what an interrupted run resumes from to the keeper's.
 
     A method that is fitted in closed form says itself how often it sees the images, and validates once, when it is fitted.
     """

@@ -1,4 +1,4 @@
-"""How far a cell is that is being run or was cut off (`.seed=<k>.state/state.json` beside its folder). Needs no torch."""
+"""How far a cell is that is being run or was interrupted (`.seed=<k>.state/state.json` beside its folder). Needs no torch."""
 
 import json
 from collections.abc import Iterator

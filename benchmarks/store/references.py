@@ -77,13 +77,13 @@ def _rows(path: Path, runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
             )
         if row["method"] in set(runs["method"]):
             raise UserError(
-                f"{path}, row {line}, column method: {row['method']!r} has runs of its own here; name the published one otherwise, "
+                f"{path}, row {line}, column method: {row['method']!r} has runs of its own here; give the published one another name, "
                 "such as by its authors and year."
             )
         key = row["dataset"], row["method"], row["category"]
         if key in seen:
             raise UserError(
-                f"{path}, row {line}: {row['method']} on {row['category']} stands in row {seen[key]} already."
+                f"{path}, row {line}: {row['method']} on {row['category']} is in row {seen[key]} already."
             )
         seen[key] = line
         yield _reference(path, line, row, kinds.get(row["category"], "object"))
@@ -106,7 +106,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         )
     for raw in reader:
         if None in raw or None in raw.values():
-            raise UserError(f"{path}, row {reader.line_num}: it has not the {len(names)} cells of the header.")
+            raise UserError(f"{path}, row {reader.line_num}: it does not have the {len(names)} cells of the header.")
         yield reader.line_num, raw
 
 

@@ -178,7 +178,7 @@ class CellSweeper(Sweeper):
                 if job.number in ended.now():
                     continue
                 if lost is not None and again and not lost.its_own_fault:
-                    log.warning("sweep: %s lost (%s): tried again", job.cell, lost.reason)
+                    log.warning("sweep: %s lost (%s), trying again", job.cell, lost.reason)
                     homeless.append(job)
                     continue
                 reason = (
@@ -204,7 +204,7 @@ def _seed(overrides: Sequence[str], config: DictConfig) -> int:
     said = [text.partition("=")[2] for text in overrides if text.startswith("seed=")]
     seed = said[-1] if said else str(config.seed)
     if not seed.isdigit():
-        raise UserError(f"seed={seed}: a whole number from 0 on.")
+        raise UserError(f"seed={seed}: it must be a whole number of 0 or more.")
     return int(seed)
 
 

@@ -91,7 +91,7 @@ def test_a_method_that_keeps_its_promises_passes(tree: Callable[..., Path]) -> N
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("Forgetful", "Forgetful breaks the contract: made anew from its state_dict it predicts otherwise"),
+        ("Forgetful", "Forgetful breaks the contract: rebuilt from its state_dict it predicts something else"),
         ("Sociable", "Sociable breaks the contract: what it predicts depends on the other samples"),
         ("Small", "maps of shape (1, 12, 12), torch.float32, not (1, 24, 24)"),
         ("Fine", "torch.float64, not (1, 24, 24), torch.float32"),

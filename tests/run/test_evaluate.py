@@ -184,10 +184,10 @@ def with_nan(map_HW: np.ndarray) -> np.ndarray:
         (lambda path: rewrite(path, lambda map_HW: map_HW.astype(np.float64) + 1e300), "beyond 32 bits"),
         (lambda path: path.write_bytes(b"not a TIFF"), "Cannot read"),
         (lambda path: path.write_bytes(b""), "Cannot read"),
-        (lambda path: path.write_bytes(path.read_bytes()[:5000]), "Cannot read"),
+        (lambda path: path.write_bytes(path.read_bytes()[:5000]), "more than the file holds"),
         (lambda path: path.unlink(), "is missing, the map of"),
         (lambda path: path.rename(path.with_name("999.tiff")), "is missing, the map of"),
-        (lambda path: shutil.copy(path, path.with_name("999.tiff")), "999.tiff is the map of no test image"),
+        (lambda path: shutil.copy(path, path.with_name("999.tiff")), "999.tiff matches no test image"),
     ],
     ids=["size", "colour", "integer", "NaN", "64 bits", "text", "empty", "cut off", "missing", "renamed", "one more"],
 )
@@ -211,7 +211,7 @@ def test_a_map_that_cannot_be_used_is_named(
         (
             lambda maps: shutil.copy(maps / "parts/test/good/000.tiff", maps / "parts/validation/777.tiff"),
             [],
-            "777.tiff is the map of no good training image",
+            "777.tiff matches no good training image",
         ),
         (lambda maps: None, ["--threshold", "nan"], "--threshold nan"),
         (lambda maps: None, ["protocol.minimal_area=1"], "minimal_area"),

@@ -1,4 +1,4 @@
-"""A cell that is cut off goes on from its last epoch, and ends with the numbers of a cell that was not, byte for byte."""
+"""An interrupted cell resumes from its last epoch, and ends with the numbers of a cell that was not, byte for byte."""
 
 import errno
 import json

@@ -62,10 +62,10 @@ def test_other_datasets_have_categories_that_were_not_run(tmp_path: Path) -> Non
         ("Theirs,botle,0.9,0.8,Doe", r"row 3, column category: there is no 'botle'. Did you mean bottle"),
         ("Theirs,bottle,0.9,0.8,", r"row 3, column source: it is empty"),
         ("ae_l2,bottle,0.9,0.8,Doe", r"row 3, column method: 'ae_l2' has runs of its own"),
-        ("Theirs,tile,0.9,0.8,Doe", r"row 3: Theirs on tile stands in row 2 already"),
+        ("Theirs,tile,0.9,0.8,Doe", r"row 3: Theirs on tile is in row 2 already"),
         ("Theirs,bottle,,,Doe", r"row 3: it has no number"),
-        ("Theirs,bottle,0.9", r"row 3: it has not the 5 cells"),
-        ("Theirs,bottle,0.9,0.8,Doe,2020", r"row 3: it has not the 5 cells"),
+        ("Theirs,bottle,0.9", r"row 3: it does not have the 5 cells"),
+        ("Theirs,bottle,0.9,0.8,Doe,2020", r"row 3: it does not have the 5 cells"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, line: str, message: str) -> None:
