@@ -123,7 +123,7 @@ class Slurm(CellLauncher):
                 **{name if name in GENERIC else f"slurm_{name}": value for name, value in given.items()},
             )
         except RuntimeError as error:
-            raise UserError(f"There is no SLURM here: {error} Give the command on a login node.") from error
+            raise UserError(f"There is no SLURM here: {error} Run the command on a login node.") from error
         except (NameError, TypeError, ValueError) as error:
             raise UserError(f"hydra.launcher: {error}") from error
         return executor
