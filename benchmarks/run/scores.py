@@ -70,7 +70,9 @@ class Scores:
         if protocol.image_score not in (MAP_AREA, OWN):
             raise UserError(f"protocol.image_score is {MAP_AREA} or {OWN}, not {protocol.image_score}.")
         if protocol.image_score == OWN and not own_score:
-            raise UserError(f"protocol.image_score={OWN}: this method has no image score of its own, only that of the map, {MAP_AREA}.")
+            raise UserError(
+                f"protocol.image_score={OWN}: this method has no image score of its own, only that of the map, {MAP_AREA}."
+            )
         self.category, self.protocol, self.maps_folder, self.fit = category, protocol, maps_folder, fit
         self.areas, self.rule = areas_of(protocol), Rule.of(protocol.threshold)
         self.threshold = math.nan

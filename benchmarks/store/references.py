@@ -77,14 +77,12 @@ def _rows(path: Path, runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
             )
         if row["method"] in set(runs["method"]):
             raise UserError(
-                f"{path}, row {line}, column method: {row['method']!r} has runs of its own here; give the published one another name, "
-                "such as by its authors and year."
+                f"{path}, row {line}, column method: {row['method']!r} has runs of its own here; give the published "
+                "one another name, such as by its authors and year."
             )
         key = row["dataset"], row["method"], row["category"]
         if key in seen:
-            raise UserError(
-                f"{path}, row {line}: {row['method']} on {row['category']} is in row {seen[key]} already."
-            )
+            raise UserError(f"{path}, row {line}: {row['method']} on {row['category']} is in row {seen[key]} already.")
         seen[key] = line
         yield _reference(path, line, row, kinds.get(row["category"], "object"))
 
