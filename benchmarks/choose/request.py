@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.choose.runner import Request
+from benchmarks.choose.sample import MOST, is_large, write_sample
 from benchmarks.common.errors import UserError
 from benchmarks.config import quoted
 from benchmarks.data.images import decode
@@ -59,16 +60,22 @@ def request_for(
     if bad is not None:
         category = with_bad_parts(category, bad.expanduser())
         overrides.append(quoted("data.bad", str(bad.expanduser().resolve())))
+    out, said = (out or RESULTS / root.name).expanduser(), str(summary)
+    if is_large(category):
+        table = out / "images.csv"
+        category = write_sample(category, root.parent, table)
+        overrides = [*overrides[:4], quoted("data.layout.table", str(table.absolute()))]
+        said += f"\n  more than {MOST} images in a part: {MOST} are drawn by seed 0 and used, those listed in {table}"
     request = Request(
         category=category,
         kind=kind or summary.kind,
         alpha=alpha,
         minutes=minutes,
-        out=(out or RESULTS / root.name).expanduser(),
+        out=out,
         overrides=tuple(overrides),
         weights=weights if weights in (None, "random", "imagenet") else str(Path(str(weights)).expanduser().resolve()),
     )
-    return Asked(request, str(summary), tuple(summary.survey.texts("warning")))
+    return Asked(request, said, tuple(summary.survey.texts("warning")))
 
 
 def _refuse_copies(train: Sequence[ImageFile]) -> None:

@@ -58,8 +58,7 @@ def build(results: Sequence[Path], out: Path) -> Built:
     Raises:
         UserError: no category with three methods that kept their inspectors and have good and bad test images.
     """
-    rows = [_run_row(store, record) for folder in results for store, record in _kept(RunStore(folder))]
-    runs = pd.DataFrame(rows, columns=RUN_COLUMNS)
+    runs = measured(results)
     groups = [part for _, part in runs.groupby(GROUP, sort=False) if len(part) >= LEAST_METHODS]
     if not groups:
         raise UserError(
@@ -75,6 +74,12 @@ def build(results: Sequence[Path], out: Path) -> Built:
     for name, text in texts.items():
         write_text(out / name, text)
     return Built(categories, texts["stand_in.md"], [out / name for name in texts])
+
+
+def measured(results: Sequence[Path]) -> pd.DataFrame:
+    """`RUN_COLUMNS` of all runs that kept their inspectors; the long part: each is asked for 48 maps."""
+    rows = [_run_row(store, record) for folder in results for store, record in _kept(RunStore(folder))]
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
 
 
 def _kept(store: RunStore) -> Iterator[tuple[RunStore, Record]]:
