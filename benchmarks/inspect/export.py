@@ -70,7 +70,7 @@ class _Graph(nn.Module):
 
 
 def export_onnx(inspector: Inspector, path: Path) -> Parity:
-    """Write `path` and, beside it, the same name with .json; both only if the file gives the inspector's maps and decisions.
+    """Write `path` and, beside it, the same name with .json added; both only if the file gives the inspector's maps and decisions.
 
     Raises:
         UserError: the method cannot be expressed; the `onnx` extra is missing; maps or decisions differ on a held-out image.
@@ -87,8 +87,13 @@ def export_onnx(inspector: Inspector, path: Path) -> Parity:
         facts = description(inspector, [one.there_K for one in compared])
         _check_decisions(inspector, facts, files, compared)
         _describe(temporary, facts)
-    write_text(path.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
+    write_text(beside(path), json.dumps(facts, indent=2) + "\n")
     return Parity(len(files), max(one.difference for one in compared))
+
+
+def beside(path: Path) -> Path:
+    """Where the description of an exported file lies. Never `inspector.json`, which is the inspector's own."""
+    return path.with_name(f"{path.name}.json")
 
 
 def is_defective(score_K: Sequence[float] | NDArray[np.float64], decision: Mapping[str, Any]) -> bool:

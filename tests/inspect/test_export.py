@@ -18,7 +18,7 @@ from benchmarks.common.project import CODE
 from benchmarks.config import composed
 from benchmarks.data.cache import Decoding
 from benchmarks.inspect import Inspector, export, operators
-from benchmarks.inspect.export import export_onnx, is_defective
+from benchmarks.inspect.export import beside, export_onnx, is_defective
 from benchmarks.inspect.specification import Specification
 from benchmarks.run.method import make_method
 from methods.blocks.ssim import SSIM
@@ -86,7 +86,7 @@ def _with_threshold(specification: Specification, methods: list[Method]) -> Insp
 
 def decisions(inspector: Inspector, path: Path, pixels: list[np.ndarray[Any, Any]]) -> list[bool]:
     """By the exported file and what stands beside it."""
-    facts = json.loads(path.with_suffix(".json").read_text())
+    facts = json.loads(beside(path).read_text())
     session = onnxruntime.InferenceSession(str(path))
     outputs = [session.run(None, {"image": pixels_HWC[None]}) for pixels_HWC in pixels]
     scores = [inspector.member_scores(maps_KHW, *own) for maps_KHW, *own in outputs]
@@ -99,7 +99,7 @@ def test_every_method_that_is_promised_can_be_exported(name: str, make: Make, tm
     inspector = make(name, *(RANDOM if on_features else ["method.inputs.object.px=128"]), px=64 if on_features else 128)
     parity = export_onnx(inspector, tmp_path / "a.onnx")
     assert parity.images == HELD_OUT and parity.largest_difference < 1e-4
-    facts = json.loads((tmp_path / "a.json").read_text())
+    facts = json.loads(beside(tmp_path / "a.onnx").read_text())
     assert facts["decision"]["threshold"] == pytest.approx(inspector.specification.threshold, rel=1e-3)
 
 

@@ -129,6 +129,15 @@ def test_the_command_prints_a_line_for_each_image_and_its_exit_code_says_the_wor
     assert result.exit_code == 2 and "none of PNG" in result.output and '"decision": "good"' in result.output
 
 
+def test_an_exported_inspector_goes_on_inspecting(parts: Path, run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    copy, bad = tmp_path / "copy", str(parts / "parts" / "bad" / "00.png")
+    shutil.copytree(run / "inspector", copy)
+    result = defectbench("export", str(copy))
+    assert result.exit_code == 0 and "decisions identical" in result.output, result.output
+    assert (copy / "inspector.onnx").is_file() and defectbench("inspect", str(copy), bad).exit_code == 1
+
+
 def test_a_folder_that_is_no_inspector_and_a_damaged_one_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is no inspector: it has no inspector\.json"):
         Inspector.load(tmp_path)
