@@ -117,10 +117,6 @@ def compose(*overrides: str) -> Any:
 
 
 NOT_YET_RECONCILED = (
-    "tests/classics/test_benchmarks.py",
-    "tests/cli/test_first_minutes.py",
-    "tests/data/test_download.py",
-    "tests/data/test_tabular.py",
     "tests/methods/test_contract.py",
     "tests/run/",
     "tests/speed/",

@@ -69,8 +69,6 @@ class SampleBenchmark:
         self.figures, self.draw = figures, draw
 
     def read(self, config: DictConfig, make: bool = True) -> Samples:
-        if "samples" not in config.data:
-            raise UserError(f"The dataset {config.data.name} holds images of products: leave benchmark=... out for it.")
         if not make and "download" in config.data:
             config = OmegaConf.merge(config, {"data": {"download": False}})  # type: ignore[assignment]
         samples: Samples = instantiated(config.data.samples)

@@ -19,6 +19,9 @@ from benchmarks.config import CONF, FLAGS, composed, plain, quoted
 WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 """Settings that count something; other whole numbers in `conf/` stand for numbers of any kind."""
 
+ANYTHING = frozenset({"data.normal"})
+"""The label of a table's normal rows: a number or a word."""
+
 PLAIN = re.compile(r"[\w/.+:@#=~ -]+")
 """No character that makes a list, a group or a quotation."""
 
@@ -97,7 +100,9 @@ def _parsed(text: str) -> Override:
 
 def _check_type(override: Override) -> None:
     key = override.key_or_group
-    if override.is_delete() or override.is_add() or key.startswith("hydra") or key in FLAGS:  # yes and 1 mean true, too
+    if override.is_delete() or override.is_add() or key.startswith("hydra") or key in ANYTHING:
+        return
+    if key in FLAGS:  # yes and 1 mean true, too
         return
     known = [value for value in _defaults(key) if _tells(value)]
     values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]

@@ -56,6 +56,8 @@ def _problems(config: DictConfig) -> Iterator[str]:
             f"trainer.devices={config.trainer.devices}: a cell uses one device. Several GPUs run several cells side by side: "
             "defectbench run -m ... hydra/launcher=ray_gpus"
         )
+    if "draw" in config.benchmark and "samples" not in config.data:
+        yield f"The dataset {config.data.name} holds images of products: leave benchmark=... out for it."
     if hint := _unknown_category(config):
         yield hint
 
