@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
-from benchmarks.common.errors import UserError
 from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
 from benchmarks.config import instantiated
