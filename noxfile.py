@@ -120,9 +120,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Make docs/*.png from the built-in dataset in headless Chromium (Debian: apt-get install chromium)."""
+    """Make docs/*.png from the built-in dataset in Chromium (Debian: apt-get install chromium); `-- --weights FILE` offline."""
     install(session, "browser")
-    session.run("python", "docs/make_pictures.py")
+    session.run("python", "docs/make_pictures.py", *session.posargs)
 
 
 @nox.session

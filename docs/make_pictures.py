@@ -1,7 +1,11 @@
-"""`nox -s pictures`: pictures of pages, made from the built-in dataset, which our own code draws. The only pictures in git."""
+"""`nox -s pictures`: pictures of pages, made from the built-in dataset, which our own code draws. The only pictures in git.
+
+What follows `--` goes to `defectbench choose`, such as `--weights FILE` where there is no network.
+"""
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,6 +41,9 @@ def main() -> None:
     defectbench(folder, "run", "experiment=quickstart")
     defectbench(folder, "report", "--results", "results/quickstart")
     screenshot(folder / "results" / "quickstart" / "report" / "report.html", HERE / "report.png")
+    bottle = next(folder.glob("data/synthetic/*/bottle"))
+    defectbench(folder, "choose", str(bottle), "--minutes", "5", "--out", "results/choose", *sys.argv[1:])
+    screenshot(folder / "results" / "choose" / "choose.html", HERE / "choose.png")
     shutil.rmtree(folder)
 
 
