@@ -219,13 +219,18 @@ def categories(root: Path | None) -> None:
 @click.option(
     "--why", "cell", metavar="CELL", help="What has changed since the runs of METHOD/CATEGORY or METHOD/CATEGORY/SEED."
 )
-def runs(results: Path, cell: str | None) -> None:
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="The folder of the categories, if the runs were made elsewhere.  [default: where the runs found it]",
+)
+def runs(results: Path, cell: str | None, data_root: Path | None) -> None:
     """Stored runs: a grid of how they stand, one row each with its numbers, then the runs in progress.
 
     finished: it would be skipped. failed: see error.txt and log.txt in its folder. stale: configuration, code, versions
     or data have changed since, so it would run again (--why says what, old and new). missing: other cells here have a run of that
-    seed. unchecked: its data are not where they were. unreadable: no record, or one that does not follow from its scores; no table
-    is made from it.
+    seed. unchecked: its data are not where they were (--data-root says where). unreadable: no record, or one that does not
+    follow from its scores; no table is made from it.
     """
     with user_errors():
         from benchmarks.report.terminal import console
@@ -235,10 +240,10 @@ def runs(results: Path, cell: str | None) -> None:
 
         contents = RunStore(results).contents()
         if cell is not None:
-            for line in why(results, contents.records, cell):
+            for line in why(results, contents.records, cell, data_root):
                 click.echo(line)
             return
-        statuses, begun = run_statuses(results, contents.records), list(in_progress(results / "runs"))
+        statuses, begun = run_statuses(results, contents.records, data_root), list(in_progress(results / "runs"))
         if not statuses and not begun and not contents.unreadable:
             raise UserError(f"No run in {results / 'runs'}. Make some with `defectbench run`.")
         screen = console()

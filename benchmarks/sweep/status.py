@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import belongs, options
+from benchmarks.config import belongs, options, quoted
 from benchmarks.protocol.decision import Share
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.progress import Progress
@@ -33,13 +33,17 @@ class RunStatus:
     changes: tuple[str, ...] = ()
 
 
-def run_statuses(results: Path, records: Iterable[Record]) -> list[RunStatus]:
-    """The state of each run of a store, in their order."""
+def run_statuses(results: Path, records: Iterable[Record], data_root: Path | None = None) -> list[RunStatus]:
+    """The state of each run of a store, in their order.
+
+    Args:
+        data_root: the folder of the categories, if it is not the one that the runs used.
+    """
     requests = Lookup(results)
     known = [(record, _known(record, requests)) for record in records]
     open_ = [record for record, status in known if status is None]
     compared = {
-        record.cell: _compared(record) for record in track(open_, "comparing", transient=True, disable=not open_)
+        record.cell: _compared(record, data_root) for record in track(open_, "comparing", transient=True, disable=not open_)
     }
     return [status or compared[record.cell] for record, status in known]
 
@@ -53,11 +57,15 @@ def _known(record: Record, requests: Lookup) -> RunStatus | None:
     return None
 
 
-def _compared(record: Record) -> RunStatus:
+def _compared(record: Record, data_root: Path | None = None) -> RunStatus:
     from benchmarks.run.cell import changes_since
 
+    asked = record
+    if data_root is not None:
+        kept = [text for text in record.overrides if not text.startswith("data.root=")]
+        asked = replace(record, overrides=(*kept, quoted("data.root", str(data_root))))
     try:
-        changes = changes_since(record)
+        changes = changes_since(asked)
     except (UserError, HydraException, OSError) as error:
         return RunStatus(record, "unchecked", str(error))
     return RunStatus(record, "stale", "; ".join(changes), tuple(changes)) if changes else RunStatus(record, "finished")
@@ -96,7 +104,7 @@ def _cell(method: str, category: str, kind: str, seeds: set[int], by_cell: Mappi
     return ", ".join([*parts, *([f"{missing} missing"] if missing else [])])
 
 
-def why(results: Path, records: Iterable[Record], cell: str) -> list[str]:
+def why(results: Path, records: Iterable[Record], cell: str, data_root: Path | None = None) -> list[str]:
     """What has changed since a cell's runs, a line for each setting, module or part of the data: old and new value.
 
     Args:
@@ -113,11 +121,11 @@ def why(results: Path, records: Iterable[Record], cell: str) -> list[str]:
         raise UserError(
             f"No run of {cell} in {results / 'runs'}. {nearest(cell, ['/'.join(parts) for parts in names.values()])}"
         )
-    return [line for record in chosen for line in _why(RunStore(results), record)]
+    return [line for record in chosen for line in _why(RunStore(results), record, data_root)]
 
 
-def _why(store: RunStore, record: Record) -> Iterator[str]:
-    status = _known(record, Lookup(store.results)) or _compared(record)
+def _why(store: RunStore, record: Record, data_root: Path | None) -> Iterator[str]:
+    status = _known(record, Lookup(store.results)) or _compared(record, data_root)
     yield f"{record.cell}: {status.state}"
     yield from (f"  {change}" for change in status.changes or ([status.reason] if status.reason else []))
     if (failed := store.failed_folder(record.cell)).is_dir():
@@ -125,14 +133,16 @@ def _why(store: RunStore, record: Record) -> Iterator[str]:
 
 
 def runs_table(statuses: Iterable[RunStatus], unreadable: Iterable[Unreadable] = ()) -> Table:
-    """One row for each stored run, and for each folder that is none."""
-    shown = Table()
+    """One row for each stored run, and for each folder that is none; a reason stands in full once."""
+    shown, told = Table(), set[str]()
     for name in ("run", "data, budget", "status", "good", "defective", "AUROC", "why"):
         shown.add_column(name)
     for status in statuses:
         record = status.record
         reason = status.reason.splitlines()[0] if status.reason else ""
-        shown.add_row(str(record.cell), f"{record.dataset}, {record.budget}", status.state, *_outcome(record), reason)
+        said = "as above" if reason and reason in told else reason
+        told.add(reason)
+        shown.add_row(str(record.cell), f"{record.dataset}, {record.budget}", status.state, *_outcome(record), said)
     for found in unreadable:
         shown.add_row(str(found.folder), "", "unreadable", "", "", "", found.reason)
     return shown

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks.config import quoted
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import status
-from benchmarks.sweep.status import RunStatus, grids, run_statuses
+from benchmarks.sweep.status import RunStatus, grids, run_statuses, runs_table
 from tests.store.test_runs import RECORD, put
 
 
@@ -42,6 +43,23 @@ def test_what_a_look_up_cannot_answer_is_compared(tmp_path: Path, monkeypatch: p
     for record in (RECORD, replace(RECORD, seed=1, budget=EXTERNAL)):
         put(RunStore(tmp_path), record)
     asked: list[Record] = []
-    monkeypatch.setattr(status, "_compared", lambda record: asked.append(record) or RunStatus(record, "stale", "code"))
+    told = lambda record, root: asked.append(record) or RunStatus(record, "stale", "code")  # noqa: E731
+    monkeypatch.setattr(status, "_compared", told)
     assert [found.state for found in run_statuses(tmp_path, RunStore(tmp_path).records())] == ["stale", "finished"]
     assert asked == [RECORD]
+
+
+def test_a_moved_store_is_compared_with_the_data_that_one_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(RunStore(tmp_path), replace(RECORD, overrides=("method=ae_l2", "data.root=/gone")))
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr("benchmarks.run.cell.changes_since", lambda record: asked.append(record.overrides) or [])
+    run_statuses(tmp_path, RunStore(tmp_path).records(), tmp_path / "here")
+    assert asked == [("method=ae_l2", quoted("data.root", str(tmp_path / "here")))]
+
+
+def test_a_reason_is_told_once() -> None:
+    statuses = [RunStatus(run_of("ae_l2", "bottle", seed), "unchecked", "no folder data") for seed in (0, 1)]
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(runs_table(statuses))
+    assert capture.get().count("no folder data") == 1 and "as above" in capture.get()
