@@ -43,7 +43,8 @@ def run_statuses(results: Path, records: Iterable[Record], data_root: Path | Non
     known = [(record, _known(record, requests)) for record in records]
     open_ = [record for record, status in known if status is None]
     compared = {
-        record.cell: _compared(record, data_root) for record in track(open_, "comparing", transient=True, disable=not open_)
+        record.cell: _compared(record, data_root)
+        for record in track(open_, "comparing", transient=True, disable=not open_)
     }
     return [status or compared[record.cell] for record, status in known]
 

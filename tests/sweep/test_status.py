@@ -49,7 +49,9 @@ def test_what_a_look_up_cannot_answer_is_compared(tmp_path: Path, monkeypatch: p
     assert asked == [RECORD]
 
 
-def test_a_moved_store_is_compared_with_the_data_that_one_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_moved_store_is_compared_with_the_data_that_one_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(RunStore(tmp_path), replace(RECORD, overrides=("method=ae_l2", "data.root=/gone")))
     asked: list[tuple[str, ...]] = []
     monkeypatch.setattr("benchmarks.run.cell.changes_since", lambda record: asked.append(record.overrides) or [])
