@@ -66,6 +66,7 @@ def survey(category: Category, held_out_share: float | None = None, bits: int | 
         *_odd_names(category),
         *_losses(category),
         *_cut(headers),
+        *_without_range(headers),
         *_counts(category, held_out_share),
         *_masks(category, headers),
         *_bit_depth(category, headers, bits),
@@ -120,6 +121,12 @@ def _losses(category: Category) -> list[Finding]:
 def _cut(headers: Mapping[Path, Header]) -> list[Finding]:
     cut = [path for path, found in headers.items() if not found.whole]
     return counted("error", cut, "{n} file(s) end too early ({first}): copy them again, or remove them.")
+
+
+def _without_range(headers: Mapping[Path, Header]) -> list[Finding]:
+    floats = [path for path, found in headers.items() if found.mode == "F"]
+    text = "{n} file(s) hold floating-point pixels, which have no known range ({first}): save them with 8 or 16 bits."
+    return counted("error", floats, text)
 
 
 def _counts(category: Category, held_out_share: float | None) -> Iterator[Finding]:

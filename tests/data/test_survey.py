@@ -85,6 +85,13 @@ def test_two_masks_for_one_image_and_masks_for_some_kinds_only(tree: Tree) -> No
     assert warning.startswith("no pixel metrics: scratch have masks, hole have none")
 
 
+def test_floating_point_pixels_are_an_error_before_training(tree: Tree) -> None:
+    root = tree()
+    save(root / "parts" / "test" / "good" / "f.tiff", np.zeros((24, 24), np.float32))
+    (error,) = said(root, "error")
+    assert "f.tiff" in error and "8 or 16 bits" in error
+
+
 def test_images_stored_with_losses_are_named(tree: Tree) -> None:
     root = tree()
     for index in range(2):
