@@ -21,6 +21,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
 from benchmarks.common.seeding import stream, stream_seed
+from benchmarks.config import options
 from benchmarks.data.augmentation import Augmentation, Views, draw_views
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.datasets import ViewBatch
@@ -74,7 +75,8 @@ class Job:
 
     def method(self) -> AutoencoderL2:
         torch.manual_seed(SEED)
-        settings: dict[str, Any] = {"latent": 100, "stride": 30, "learning_rate": 2e-4, "weight_decay": 1e-5}
+        stated = options("method")["ae_l2"].model
+        settings: dict[str, Any] = {name: stated[name] for name in stated if name not in {"_target_", "channels", "px"}}
         return AutoencoderL2(channels=3, px=self.px, **settings)
 
 
