@@ -153,8 +153,3 @@ def test_a_folder_that_cannot_be_written_to_and_empty_bad_parts(parts: Path, tmp
     assert "file" in refused(parts, *OPTIONS, "--out", tmp_path / "file")
     (tmp_path / "empty").mkdir()
     assert "holds no image" in refused(parts / "OK", "--bad", tmp_path / "empty")
-
-
-def test_a_gpu_that_is_absent(tmp_path: Path) -> None:
-    result = defectbench("inspect", tmp_path, parts_image := tmp_path / "a.png", "--device", "cuda:7")
-    assert result.exit_code == 2 and ("no GPU" in result.output or "no inspector" in result.output), parts_image

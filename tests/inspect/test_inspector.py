@@ -148,6 +148,12 @@ def test_a_folder_that_is_no_inspector_and_a_damaged_one_are_refused(run: Path, 
         Inspector.load(copy)
 
 
+def test_a_device_that_is_not_there_is_one_sentence(run: Path) -> None:
+    for device, words in (("cuda:77", "There is no GPU cuda:77 here"), ("gpu", "There is no device 'gpu'")):
+        result = defectbench("inspect", str(run / "inspector"), "a.png", "--device", device)
+        assert result.exit_code == 2 and words in result.output
+
+
 def test_a_folder_that_somebody_sent_runs_no_code_of_its_own(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run / "inspector", copy)
