@@ -1,4 +1,4 @@
-"""What an inspector's folder says about itself: `inspector.json` and `weights.npz`. No pickles."""
+"""What an inspector's folder holds: `inspector.json`, `weights.npz` and, for people, `about.html`. No pickles."""
 
 import importlib
 import json
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import replacing, write_text
+from benchmarks.inspect.about import about
 from methods.contract import Method
 
 FORMAT = 1  # raise it when a field changes its meaning
@@ -22,6 +23,7 @@ INSPECTOR = "inspector"
 """The folder's name in the folder of the run that left it."""
 SPECIFICATION = "inspector.json"
 WEIGHTS = "weights.npz"
+ABOUT = "about.html"
 METHODS = "methods."
 """The package whose classes an inspector may name: a folder that somebody sent must not run other code."""
 
@@ -67,7 +69,7 @@ class Specification:
         return max(self.folds) + 1
 
     def write(self, folder: Path, methods: Sequence[Method]) -> None:
-        """Write the folder's two files, the weights first: a folder with a specification is whole."""
+        """Write the folder's files, the specification last: a folder with one is whole."""
         arrays: dict[str, NDArray[Any]] = {}
         for number, method in enumerate(methods):
             for name, tensor in method.state_dict().items():
@@ -77,6 +79,7 @@ class Specification:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / WEIGHTS) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
+        write_text(folder / ABOUT, about(asdict(self)))
         write_text(folder / SPECIFICATION, json.dumps(asdict(self), indent=2) + "\n")
 
 

@@ -89,6 +89,11 @@ def test_the_study_of_drawn_defects_takes_a_run_with_its_inspector(run: Path) ->
     assert row["drawn_defects"] == 48 and 0.5 < row["drawn_auroc"] <= 1
 
 
+def test_the_folder_has_a_page_about_itself(run: Path) -> None:
+    page = (run / "inspector" / "about.html").read_text()
+    assert "DFM for parts" in page and "64 x 64 pixels" in page and "by the rule maximum from" in page
+
+
 def test_paths_pillow_images_and_arrays_give_one_verdict(parts: Path, run: Path) -> None:
     inspector, path = Inspector.load(run / "inspector"), parts / "parts" / "bad" / "00.png"
     image = Image.open(path)
