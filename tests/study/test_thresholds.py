@@ -29,6 +29,9 @@ def test_rates_are_counts_of_the_stored_scores(tmp_path: Path) -> None:
     runs = built.runs[built.runs["rule"] == "maximum"]
     assert rules.loc["maximum", "false_alarms"] == runs["false_alarms"].mean()
     assert rules.loc["conformal:0.01", "runs"] == 0
+    quoted = (PROJECT / "results" / "README.md").read_text(encoding="utf-8")
+    lines = (tmp_path / "thresholds.md").read_text(encoding="utf-8").splitlines()
+    assert all(line in quoted for line in lines if line.startswith("|"))
 
 
 def test_the_command_says_what_cannot_be_promised(tmp_path: Path) -> None:
