@@ -15,9 +15,8 @@ from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.columns import rows_of
 from benchmarks.store.record import SCORES, Record, Result
 from benchmarks.store.runs import RunStore
-from benchmarks.store.scores import area_columns, deciding_column
+from benchmarks.store.scores import area_columns, deciding_column, numbers_as_written
 
-WORDS = {"path", "split", "defect_type", "defective"}  # its columns that hold no number
 LOSSES = Path("logs") / "metrics.csv"
 PRO_CURVE = "pro_curve.csv"
 SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in the leaderboard's columns
@@ -173,11 +172,10 @@ def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
         return None
     remedy = "Run its cell again with force=true."
     try:
-        table = pd.read_csv(path, dtype=str)
+        table = numbers_as_written(path)
         if not needed <= set(table.columns):
             missing = ", ".join(sorted(needed - set(table.columns)))
             raise UserError(f"{path} has no column {missing}. {remedy}")
-        table = table.astype({name: float for name in table.columns if name not in WORDS})
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read {path} ({error}). {remedy}") from error
     return table.assign(defective=table["defective"] == "True") if "defective" in table else table
@@ -185,5 +183,9 @@ def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
 
 def _by_epoch(table: pd.DataFrame) -> pd.DataFrame | None:
     """Losses by epoch; the logger may spread an epoch's values over several rows."""
-    losses = table.drop(columns=["step"], errors="ignore").groupby("epoch").mean().dropna(axis="columns", how="all")
+    table = table.drop(columns=["step"], errors="ignore")
+    by_epoch = (
+        table.groupby("epoch").mean() if table["epoch"].duplicated().any() else table.set_index("epoch").sort_index()
+    )
+    losses = by_epoch.dropna(axis="columns", how="all")
     return losses if len(losses.columns) else None

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -112,7 +113,7 @@ class RunStore:
         Raises:
             UserError: it is not one, is of another cell, or its scores are not those that it was made from.
         """
-        record = read_record(folder / RECORD)
+        record = _record(folder / RECORD)
         if folder != self.folder(record.cell):
             raise UserError(
                 f"{folder / RECORD} is the record of {record.cell}: its folder was copied or renamed. Remove it."
@@ -209,6 +210,20 @@ def holds_a_run(folder: Path) -> bool:
 
 def _record_in(folder: Path) -> Record | None:
     try:
-        return read_record(folder / RECORD)
+        return _record(folder / RECORD)
     except UserError:
         return None
+
+
+def _record(path: Path) -> Record:
+    """Each file is parsed once; writing one makes another file of it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return read_record(path)
+    return _parsed(path, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(path: Path, *stamp: int) -> Record:
+    return read_record(path)

@@ -2,11 +2,12 @@
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,11 @@ SCORE = "score"  # of a sample without a map
 OWN_SCORE = "score_own"  # of a method that scores images beside its map
 MAP_MAXIMUM = "map_maximum"
 _AREA = "score_"
+WORDS = ("path", "split", "defect_type", "defective")
+"""Columns that hold no number."""
+
+EXACTLY: dict[str, Any] = {} if int(pd.__version__.partition(".")[0]) > 2 else {"float_precision": "round_trip"}
+"""What makes pandas read the number that the digits mean; its later versions always do."""
 
 
 def area_column(share: float) -> str:
@@ -99,14 +105,19 @@ def _checked(path: Path, record: Record, result: Result) -> pd.DataFrame:
     return table
 
 
+def numbers_as_written(source: Path | io.BytesIO, columns: Callable[[str], bool] | None = None) -> pd.DataFrame:
+    """A table whose numbers are exactly those that were written: a score may equal the threshold."""
+    types: defaultdict[str, type] = defaultdict(lambda: float, dict.fromkeys(WORDS, str))
+    return pd.read_csv(source, dtype=types, usecols=columns, **EXACTLY)
+
+
 def _table(content: bytes, result: Result) -> pd.DataFrame:
-    """The columns that are needed; digits as written, which not every pandas reads exactly: a score may equal the threshold."""
+    """The columns that are needed."""
     scores = {_map_column(result), deciding_column(result)}
     needed = {"path", "split", "defective", *scores}
-    table = pd.read_csv(io.BytesIO(content), dtype=str, usecols=lambda name: name in {*needed, MAP_MAXIMUM, OWN_SCORE})
+    table = numbers_as_written(io.BytesIO(content), lambda name: name in {*needed, MAP_MAXIMUM, OWN_SCORE})
     if missing := needed - set(table.columns):
         raise ValueError(f"no column {', '.join(sorted(missing))}")
-    table = table.astype({name: float for name in (*scores, MAP_MAXIMUM, OWN_SCORE) if name in table})
     if not table["defective"].isin(["True", "False"]).all():
         raise ValueError("column defective is not True or False throughout")
     if not np.isfinite(table.select_dtypes("number")).all(axis=None):

@@ -37,10 +37,6 @@ class Queued:
     jobs: Mapping[str, tuple[int, str]]
     """By their ids: number in the sweep, and what tells whether it is wanted again."""
 
-    @property
-    def array(self) -> str:
-        return next(iter(self.jobs)).partition("_")[0]
-
     def count(self) -> int:
         """How many are queued or running, as far as SLURM tells."""
         states = queue()
@@ -122,8 +118,8 @@ def final_state(number: str) -> str:
     return said.split()[0] if said and said.strip() else ""
 
 
-def cancel(array: str) -> None:
-    _asked("scancel", array)
+def cancel(*numbers: str) -> None:
+    _asked("scancel", *numbers)
 
 
 def _asked(*command: str) -> str | None:

@@ -11,6 +11,10 @@ NETWORK = "10.77.0"
 """Of `isolated`; the head is its first address."""
 HEAD = f"{NETWORK}.1:6379"
 CLIENT = f"ray://{NETWORK}.1:10001"
+PATIENT = {"RAY_raylet_start_wait_time_s": "200", "RAY_agent_register_timeout_ms": "200000"}
+"""Ray's own limits are too short for a machine that is busy."""
+AGENTS = ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent")
+"""Whose ports Ray chooses, and then waits for, fifteen seconds at most."""
 SMALL = ("--num-gpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block")
 
 
@@ -19,13 +23,13 @@ class RayCluster(Daemons):
 
     def __init__(self, folder: Path) -> None:
         secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex()}
-        super().__init__(folder, secret | {"RAY_raylet_start_wait_time_s": "200"})
+        super().__init__(folder, secret | PATIENT)
 
     def begin(self) -> None:
         """The head, then the workers."""
         ports = ("--port=6379", "--ray-client-server-port=10001", "--include-dashboard=false")
         place = (f"--node-ip-address={NETWORK}.1", f"--temp-dir={self.folder}/ray", "--num-cpus=0", "--num-gpus=0")
-        self.start("head", "ray", "start", "--head", *ports, *place, *SMALL[1:])
+        self.start("head", "ray", "start", "--head", *ports, *place, *_agents(0), *SMALL[1:])
         self._wait_for("head")
         for number in range(1, NODES + 1):
             self.start_node(number)
@@ -37,7 +41,7 @@ class RayCluster(Daemons):
             blind: a folder that it does not see, as where no disk is shared.
         """
         place = (f"--address={HEAD}", f"--node-ip-address={NETWORK}.{number + 1}", "--num-cpus=1")
-        command = ["ray", "start", *place, *SMALL]
+        command = ["ray", "start", *place, *_agents(number), *SMALL]
         if blind is not None:
             command = [
                 "unshare",
@@ -62,6 +66,10 @@ class RayCluster(Daemons):
 
     def _wait_for(self, name: str) -> None:
         wait_for(name, lambda: "will now block" in (self.folder / f"{name}.out").read_text(), 240)
+
+
+def _agents(number: int) -> list[str]:
+    return [f"--{agent}-port={20_000 + 10 * number + place}" for place, agent in enumerate(AGENTS)]
 
 
 @contextmanager

@@ -68,8 +68,8 @@ def test_a_cancelled_cell_is_lost_alone(tmp_path: Path) -> None:
     for job, lost in (made := launcher(second_time_ends)).ends(jobs(tmp_path, {2})):
         found[job.number] = lost
         if len(found) == 4:
-            assert made._queued is not None
-            queued.cancel(f"{made._queued.array}_2")
+            (number,) = (number for number in made._followed if number.endswith("_2"))
+            queued.cancel(number)
     assert found.pop(2).reason == "cancelled" and set(found.values()) == {None}
 
 
@@ -158,11 +158,18 @@ def test_ctrl_c_leaves_the_jobs_or_cancels_them(tmp_path: Path, cluster: SlurmCl
 
 def test_a_cell_in_training_goes_on_where_its_time_was_up(tmp_path: Path, cluster: SlurmCluster) -> None:
     once(cluster)
-    training = ["method=ae_l2", "category=bottle", "seed=0", "method.train.epochs=12", "checkpoint.minutes=0"]
+    training = [
+        "method=ae_l2",
+        "category=bottle",
+        "seed=0",
+        "method.train.epochs=6",
+        "budget.samples=32",
+        "checkpoint.minutes=0",
+    ]
     running = sweep(tmp_path, "slurm", os.environ, *training, *ON_COMMAND_LINE)
     wait_for("a state", lambda: list((tmp_path / "slurm" / "runs").rglob("last.ckpt")), 300)
     cluster.says("scancel", "--signal=USR2", "--name=defectbench")
-    assert running.wait(400) == 0 and sweep(tmp_path, "plain", os.environ, *training).wait(300) == 0
+    assert running.wait(900) == 0 and sweep(tmp_path, "plain", os.environ, *training).wait(300) == 0
     (log,) = (tmp_path / "slurm" / "runs").rglob("log.txt")
     assert "resumed after epoch" in log.read_text()
     assert scores(tmp_path / "slurm") == scores(tmp_path / "plain")

@@ -22,6 +22,7 @@ import click
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
+from benchmarks.common.logs import configure_logging
 from benchmarks.sweep.job import Job
 from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
 from benchmarks.sweep.queued import LOGS, Queued, cancel, final_state, in_words, queue
@@ -63,36 +64,44 @@ class Slurm(CellLauncher):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._queued: Queued | None = None
+        self._followed: dict[str, Followed] = {}
+        self._kept: Queued | None = None
 
     def ends(self, jobs: Sequence[Job]) -> Ends:
         with ExitStack() as held:
             joined = Queued.of_earlier_sweeps(jobs, held)
-            followed = {number: Followed(job, folder / LOGS, number) for number, (job, folder) in joined.items()}
+            self._followed = {number: Followed(job, folder / LOGS, number) for number, (job, folder) in joined.items()}
             if joined:
                 log.info("sweep: %d cells are in SLURM's queue since an earlier command, and joined", len(joined))
             numbers = {job.number for job, _ in joined.values()}
-            followed |= self._submitted([job for job in jobs if job.number not in numbers])
-            yield from follow(followed, queue)
-        if self._queued is not None:
-            self._queued.forget()
+            self._followed |= self._submitted([job for job in jobs if job.number not in numbers])
+            yield from follow(self._followed, queue)
+        self._forget()
 
     def leave(self, ask: bool) -> None:
-        count = self._queued.count() if self._queued else 0
-        if self._queued is None or not count:
+        states = queue()
+        left = self._followed.keys() & (self._followed if states is None else states).keys()
+        arrays = " ".join(sorted({number.partition("_")[0] for number in left}))
+        if not left:
+            self._forget()
             return
         wish = self.settings.get("when_stopped", "ask")
         ask = ask and wish == "ask" and sys.stdin.isatty()
-        if wish == "cancel" or (ask and _is_wanted(f"{count} jobs are in SLURM's queue. Cancel them?")):
-            cancel(self._queued.array)
-            self._queued.forget()
-            log.warning("sweep: SLURM job %s cancelled", self._queued.array)
+        if wish == "cancel" or (ask and _is_wanted(f"{len(left)} jobs are in SLURM's queue. Cancel them?")):
+            cancel(*left)
+            self._forget()
+            log.warning("sweep: %d SLURM jobs cancelled", len(left))
         else:
             log.warning(
                 "sweep: %d jobs stay in SLURM's queue. The same command joins them; `scancel %s` cancels them.",
-                count,
-                self._queued.array,
+                len(left),
+                arrays,
             )
+
+    def _forget(self) -> None:
+        self._followed = {}
+        if self._kept is not None:
+            self._kept.forget()
 
     def _submitted(self, jobs: Sequence[Job]) -> "dict[str, Followed]":
         if not jobs:
@@ -104,8 +113,9 @@ class Slurm(CellLauncher):
         except (FileNotFoundError, subprocess.CalledProcessError, RuntimeError) as error:
             raise UserError(f"SLURM took no job: {_last_line(error)}") from error
         ids = {entry.job_id: job for entry, job in zip(submitted, jobs, strict=True)}
-        self._queued = Queued.keep(jobs[0].folder, ids)
-        log.info("sweep: SLURM job %s; `scancel %s` cancels it", self._queued.array, self._queued.array)
+        self._kept = Queued.keep(jobs[0].folder, ids)
+        array = submitted[0].job_id.partition("_")[0]
+        log.info("sweep: SLURM job %s; `scancel %s` cancels it", array, array)
         return {number: Followed(job, job.folder / LOGS, number) for number, job in ids.items()}
 
     def _executor(self, folder: Path) -> "submitit.AutoExecutor":
@@ -149,6 +159,7 @@ class SlurmTask:
     """How often."""
 
     def __call__(self, job: Job) -> None:
+        configure_logging()
         signal.signal(signal.SIGUSR2, _time_is_up)
         number = _own_number()
         _run("scontrol", "update", f"JobId={number}", f"Comment={job.cell}")
