@@ -119,7 +119,6 @@ def compose(*overrides: str) -> Any:
 NOT_YET_RECONCILED = (
     "tests/methods/test_contract.py",
     "tests/run/",
-    "tests/speed/",
 )
 """Files with tests that failed, or did not run to their end, when last tried. They run; to be brought up to date."""
 

@@ -80,8 +80,9 @@ def read_category(root: Path, name: str, layout: Layout = ANYBODYS) -> Category:
 
 
 def category_names(root: Path, layout: Layout = ANYBODYS) -> list[str]:
-    """The categories of a dataset, sorted: folders with `train`, with a folder of good images, or with a CSV of images."""
-    if not root.is_dir():
+    """The categories of a dataset, sorted: folders with `train`, with a folder of good images, or with a CSV of images. None where
+    the folder is a category itself: its `train` and `test` are not two more."""
+    if not root.is_dir() or is_category(root, layout):
         return []
     if layout.table is not None:
         return objects_in(root / layout.table)
@@ -96,19 +97,28 @@ def _read(path: Path, layout: Layout, name: str) -> Category:
 
 
 def _instead(root: Path, name: str, layout: Layout) -> str:
+    return nearest(name, category_names(root, layout)) or without_categories(root, layout)
+
+
+def without_categories(root: Path, layout: Layout = ANYBODYS) -> str:
+    """What to say of a folder without categories."""
     if is_category(root, layout):
-        return (
-            f"{root} is itself a category: give the folder that holds it, data.root={root.resolve().parent} "
-            f"category={root.resolve().name}."
-        )
-    none = "It holds no category at all: a category is a folder with train/good in it, or with good beside bad."
-    return nearest(name, category_names(root, layout)) or none
+        place = root.resolve()
+        return f"{root} is itself a category: give the folder that holds it, data.root={place.parent} category={place.name}."
+    return f"{root} holds no category: a category is a folder with train/good in it, or with good beside bad."
 
 
 def categories_in(root: Path) -> list[tuple[str, str]]:
-    """Name and image counts of each category in a dataset folder."""
+    """Name and image counts of each category in a dataset folder.
+
+    Raises:
+        UserError: it holds none.
+    """
+    names = category_names(root)
+    if not names:
+        raise UserError(without_categories(root))
     found = []
-    for name in category_names(root):
+    for name in names:
         category = read_category(root, name)
         good = sum(not image.is_defective for image in category.test)
         counts = f"{len(category.train)} train, {good} good and {len(category.test) - good} defective test images"

@@ -16,7 +16,7 @@ from benchmarks.common.pool import pool
 from benchmarks.common.table1 import COUNTED, CategoryFacts, table1
 from benchmarks.data.images import decode
 from benchmarks.data.index import Category, ImageFile
-from benchmarks.data.layouts import category_names, read_category
+from benchmarks.data.layouts import category_names, read_category, without_categories
 from benchmarks.data.masks import read_mask
 from benchmarks.data.survey import Survey, survey
 from benchmarks.protocol.regions import label_regions
@@ -70,9 +70,7 @@ def verify(root: Path, categories: Sequence[str] | None = None) -> list[Category
     if categories is not None:
         return [_verify_category(root, name, published.get(name)) for name in categories]
     if not present:
-        raise UserError(
-            f"{root} holds no category: a category is a folder with train/good in it. Name another with --root."
-        )
+        raise UserError(f"{without_categories(root)} Name it with --root.")
     expected = published if published.keys() & set(present) else {}
     names = [*expected, *(name for name in present if name not in published)]
     return [

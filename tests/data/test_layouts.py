@@ -10,8 +10,9 @@ from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
 from benchmarks.data.index import Category
-from benchmarks.data.layouts import category_names, read_category, read_folder
+from benchmarks.data.layouts import categories_in, category_names, read_category, read_folder
 from benchmarks.data.map_files import map_path
+from benchmarks.data.mvtec_ad import verify
 from benchmarks.data.names import Layout
 from tests.conftest import compose, noise, save
 
@@ -133,6 +134,9 @@ def test_a_category_as_the_root_is_answered_with_the_right_command(tree: Callabl
     root = tree()
     with pytest.raises(UserError, match=rf"is itself a category.*data\.root={root} category=parts"):
         read_category(root / "parts", "parts")
+    for ask in (verify, categories_in):
+        with pytest.raises(UserError, match="is itself a category"):  # not two: train and test
+            ask(root / "parts")
 
 
 def table(path: Path, rows: Iterable[str], separator: str = ",") -> Path:

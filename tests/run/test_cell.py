@@ -120,7 +120,9 @@ def test_a_finished_run_is_skipped_until_something_that_counts_changes(parts: Pa
 
 
 def test_a_sweep_goes_on_after_a_failing_cell_and_fails_at_the_end(parts: Path) -> None:
-    (parts / "parts" / "test" / "good" / "001.png").write_bytes(b"not an image")
+    path = parts / "parts" / "test" / "good" / "001.png"
+    content = path.read_bytes()
+    path.write_bytes(content[:200] + b"\xff" * 200 + content[400:])  # whole, but its pixels cannot be decoded
     result = sweep(parts, "seed=0,1")
     assert result.exit_code == 1
     for seed in (0, 1):
@@ -155,7 +157,7 @@ def test_report_and_lists_show_what_was_run(parts: Path) -> None:
         (["data.root=/no/such/folder"], "No folder /no/such/folder"),
         (["method=variation_model", "category.kind=texture"], "does not apply to parts"),
         (["protocol.validation_share=0.01"], "validation_share=0.01"),
-        (["seed=one"], "seed=one is not a whole number"),
+        (["seed=one"], "seed=one: it takes a whole number"),
         (["protocol.minimum_area=2"], "are shares of the image"),
         (["protocol.aupro_limit=30"], "is a false-positive rate"),
     ],
