@@ -102,7 +102,7 @@ def choose(request: Request, say: Say) -> Findings:
         raise UserError("No method could be run:\n" + "\n".join(skipped))
     if left_out:
         skipped.append(
-            f"Not tried in {request.minutes:g} minutes: {', '.join(left_out)}. The same command with more goes on."
+            f"Not tried in {request.minutes:g} minutes: {', '.join(left_out)}. Re-run the same command with more to try them."
         )
     findings = Findings(answer(tried, promise, stand_in), light(request.category), skipped=skipped)
     _ask_about(findings, request, say, start)

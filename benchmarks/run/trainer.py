@@ -1,6 +1,7 @@
 """The Lightning trainer of a run, the same for every benchmark."""
 
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -33,17 +34,37 @@ class Bar(pl.callbacks.RichProgressBar):
 
 
 class TimeLeft(pl.Callback):
-    """Says after an epoch how long the training still takes, at most every ten seconds: Lightning's bars know only the epoch."""
+    """Says how far training and scoring are, at most every ten seconds: Lightning's bars know only the epoch."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.start = self.said = time.perf_counter()
 
+    on_predict_start = on_train_start
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        now, done, epochs = time.perf_counter(), trainer.current_epoch + 1, trainer.max_epochs or 1
-        left = timedelta(seconds=round((now - self.start) / done * (epochs - done)))
-        if left and now - self.said > SECONDS_BETWEEN:
+        done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 1
+        left = timedelta(seconds=round((time.perf_counter() - self.start) / done * (epochs - done)))
+        if left:
+            self._say("epoch %d of %d, about %s left", done, epochs, left)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        if not _shows_bars(trainer):
+            epoch, batch = trainer.current_epoch + 1, args[-1] + 1
+            self._say("epoch %d of %d: batch %d of %d", epoch, trainer.max_epochs, batch, trainer.num_training_batches)
+
+    def on_predict_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        if not _shows_bars(trainer):
+            self._say("scored %d of %d batches of images", args[2] + 1, trainer.num_predict_batches[0])
+
+    def _say(self, text: str, *values: object) -> None:
+        now = time.perf_counter()
+        if now - self.said > SECONDS_BETWEEN:
             self.said = now
-            log.info("epoch %d of %d, about %s left", done, epochs, left)
+            log.info(text, *values)
+
+
+def _shows_bars(trainer: pl.Trainer) -> bool:
+    return trainer.progress_bar_callback is not None and sys.stderr.isatty()
 
 
 def check_trainer(config: DictConfig) -> None:

@@ -1,12 +1,15 @@
 """Passes of a method that is fitted in closed form, as the runner's trainer drives them."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from benchmarks.run.trainer import trainer_for
+from benchmarks.run.trainer import TimeLeft, trainer_for
 from methods.contract import FittedMethod
 from tests.conftest import compose
 
@@ -58,3 +61,26 @@ def test_what_is_fitted_in_closed_form_is_fitted_in_float32(tmp_path: Path) -> N
     method = Product()
     trainer_for(config, method, tmp_path, []).fit(method, DataLoader(list(torch.ones(2, 1, 1, 1)), batch_size=2))  # type: ignore[arg-type]
     assert products == [torch.float32]
+
+
+def test_after_ten_seconds_of_silence_something_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("benchmarks.run.trainer.time.perf_counter", lambda: now[0])
+    trainer: Any = SimpleNamespace(
+        current_epoch=0, max_epochs=4, num_training_batches=20, num_predict_batches=[9], progress_bar_callback=None
+    )
+    caplog.set_level("INFO", "benchmarks")
+    said, module = TimeLeft(), Any
+    said.on_train_start(trainer, module)
+    for batch in range(20):
+        now[0] += 2
+        said.on_train_batch_end(trainer, module, None, None, batch)
+    said.on_predict_start(trainer, module)
+    now[0] += 11
+    said.on_predict_batch_end(trainer, module, None, None, 4, 0)
+    assert caplog.messages == [
+        *(f"epoch 1 of 4: batch {batch} of 20" for batch in (6, 12, 18)),
+        "scored 5 of 9 batches of images",
+    ]
