@@ -1,14 +1,17 @@
 """What users mistype: said with the key, what it takes, and the command that works. No word of Hydra's, nothing twice."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from benchmarks.cli import main
+from benchmarks.cli.errors import user_errors
 from benchmarks.cli.overrides import arranged
 from benchmarks.config import quoted
 from tests.conftest import PROJECT
@@ -34,7 +37,7 @@ def said(*arguments: str, verb: str = "run") -> str:
         (["category=botle"], ["bottle"]),
         (["method=variation_modle"], ["variation_model"]),
         (["category=bottle,pill"], ["category=bottle,pill", "-m"]),
-        (["seed=-1"], ["seed=-1", "whole number from 0"]),
+        (["seed=-1"], ["seed=-1", "a whole number of 0 or more"]),
         (["seed=one"], ["seed=one", "a whole number"]),
         (["seed=1.5"], ["seed=1.5", "a whole number"]),
         (["threads=0"], ["threads=0", "from 1 on"]),
@@ -53,6 +56,23 @@ def said(*arguments: str, verb: str = "run") -> str:
 def test_a_mistake_in_one_run(arguments: list[str], words: list[str]) -> None:
     message = said(*CELL, *arguments)
     assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "No space left on device where results.dir or data.cache_dir is.",
+        ),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "results/runs"), "Not a directory (results/runs)."),
+        (PermissionError(errno.EROFS, "Read-only file system", "data/cache"), "Read-only file system (data/cache)."),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence_with_its_place(error: OSError, words: str) -> None:
+    with pytest.raises(ClickException) as told, user_errors():
+        raise error
+    assert told.value.message == f"{words} Finished runs are kept: fix this and re-run the same command."
 
 
 def test_a_setting_of_one_method_of_a_sweep(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from benchmarks.common.errors import UserError
 from benchmarks.data import cache
+from benchmarks.data import fingerprint as fingerprints
 from benchmarks.data.cache import Decoding, load_images
+from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.layouts import read_category
 from tests.conftest import noise, save
 
@@ -48,6 +50,23 @@ def test_content_decides_not_place_or_date(tree: Callable[..., Path], tmp_path: 
     save(first, noise(999))
     after = load(root, tmp_path / "cache")
     assert not np.array_equal(after[0], before[0]) and np.array_equal(after[1:], before[1:])
+
+
+def test_the_memo_of_hashes_hides_no_replaced_file(
+    tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprints, "SETTLED_NS", -(10**18))  # remembers at once
+    images, memo = read_category(tree(), "parts").train, tmp_path / "memo.json"
+    first = fingerprint(images, memo)
+    monkeypatch.setattr(fingerprints, "hash_of", lambda path: "read anew")
+    assert fingerprint(images, memo) == first != fingerprint(images, memo, anew=True)
+    monkeypatch.undo()
+    path, before = images[0].path, images[0].path.stat()
+    other = path.with_suffix(".new")
+    other.write_bytes(bytes([*path.read_bytes()[:-1], 0]))
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)  # of the same length and date
+    assert fingerprint(images, memo) != first
 
 
 def test_a_failed_decoding_leaves_nothing(tree: Callable[..., Path], tmp_path: Path) -> None:

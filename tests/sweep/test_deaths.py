@@ -1,11 +1,12 @@
 """A cell that takes its sweep with it is tried last, and after a second death is a failure of its own."""
 
+import shutil
 from pathlib import Path
 
 from filelock import FileLock
 
 from benchmarks.sweep.deaths import LOCK, Deaths, held
-from benchmarks.sweep.outcomes import Outcome, report_begin, report_end
+from benchmarks.sweep.outcomes import Outcome, Outcomes, report_begin, report_end
 
 
 def killed_sweep(sweeps: Path, name: str, died: str) -> None:
@@ -35,6 +36,15 @@ def test_a_sweep_that_runs_is_left_alone_and_one_that_ends_leaves_nothing(tmp_pa
             deaths.collect()
         assert (tmp_path / "sweep-a" / LOCK).exists() and deaths.of == {}
     assert not (tmp_path / "sweep-a").exists()
+
+
+def test_a_sweeps_folder_that_is_removed_while_it_runs_loses_nothing(tmp_path: Path) -> None:
+    with held(folder := tmp_path / "sweeps" / "sweep-a"):
+        shutil.rmtree(tmp_path / "sweeps")
+        report_begin(folder, 0, "m / c / seed=0")
+        report_end(folder, 0, Outcome("finished", "", 1.0))
+        assert Outcomes(folder).now()[0].status == "finished"
+    assert not folder.exists()
 
 
 def test_a_damaged_note_counts_as_none(tmp_path: Path) -> None:
