@@ -29,7 +29,7 @@ def test_rates_are_counts_of_the_stored_scores(tmp_path: Path) -> None:
     runs = built.runs[built.runs["rule"] == "maximum"]
     assert rules.loc["maximum", "false_alarms"] == runs["false_alarms"].mean()
     assert rules.loc["conformal:0.01", "runs"] == 0
-    quoted = (PROJECT / "results" / "README.md").read_text(encoding="utf-8")
+    quoted = (PROJECT / "results" / "thresholds.md").read_text(encoding="utf-8")
     lines = (tmp_path / "thresholds.md").read_text(encoding="utf-8").splitlines()
     assert all(line in quoted for line in lines if line.startswith("|"))
 
