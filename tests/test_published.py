@@ -18,7 +18,14 @@ STORES = sorted({path.parent for path in PUBLISHED.glob("**/runs")})
 
 
 def test_something_is_published() -> None:
-    assert {store.name for store in REPORTED} == {"bottle", "carpet_tiles", "grid", "magnetic_tile", "screw", "transistor"}
+    assert {store.name for store in REPORTED} == {
+        "bottle",
+        "carpet_tiles",
+        "grid",
+        "magnetic_tile",
+        "screw",
+        "transistor",
+    }
 
 
 @pytest.mark.parametrize("store", REPORTED, ids=lambda store: store.name)
