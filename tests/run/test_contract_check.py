@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from torch import Tensor
 
 import tests.run.test_contract_check as this_module
+from benchmarks import config
 from benchmarks.cli import main
 from methods.contract import FittedMethod
 
@@ -71,6 +72,14 @@ class Peeking(Faithful):
     def fit(self) -> None:
         super().fit()
         list(self.trainer.datamodule.test_dataloader())  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def methods_of_this_file_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else only what `conf/` names is ever made."""
+    kinds = ("Faithful", "Faithfull", "Forgetful", "Sociable", "Small", "Fine", "Endless", "Peeking", "Tensor")
+    known = config._known_targets() | {("method", f"{this_module.__name__}.{kind}") for kind in kinds}
+    monkeypatch.setattr(config, "_known_targets", lambda: known)
 
 
 def run(root: Path, kind: str, *overrides: str) -> Result:
