@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 
 from tests.clusters.daemons import NODES, Daemons, descendants, wait_for
 
@@ -22,8 +21,7 @@ class RayCluster(Daemons):
     """See this module."""
 
     def __init__(self, folder: Path) -> None:
-        secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex()}
-        super().__init__(folder, secret | PATIENT)
+        super().__init__(folder, PATIENT)
 
     def begin(self) -> None:
         """The head, then the workers."""

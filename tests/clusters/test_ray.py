@@ -29,12 +29,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
         yield begun
 
 
-@pytest.fixture(autouse=True)
-def token(cluster: RayCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
-        monkeypatch.setenv(name, cluster.environment[name])
-
-
 def launcher(task: Any, address: str = HEAD, **reserved: float) -> RayActors:
     made = RayActors(ray={"init": {"address": address, "log_to_driver": False}, "remote": {"num_cpus": 1} | reserved})
     made.task = task
@@ -42,19 +36,19 @@ def launcher(task: Any, address: str = HEAD, **reserved: float) -> RayActors:
 
 
 @pytest.mark.parametrize("killed", [{0}, {4}, {0, 4}], ids=["first", "last", "two"])
-def test_a_killed_cell_is_lost_alone(tmp_path: Path, killed: set[int]) -> None:
+def test_a_killed_cell_is_lost_alone(cluster: RayCluster, tmp_path: Path, killed: set[int]) -> None:
     lost, ended = ends(launcher(end_or_be_killed), jobs(tmp_path, killed))
     assert set(lost) == killed and set(ended) == set(range(5)) - killed
     assert all("killed" in loss.reason and loss.its_own_fault for loss in lost.values())
     assert len({outcome.words for outcome in ended.values()}) <= 2 + len(lost)  # actors are used again
 
 
-def test_a_cell_that_is_larger_than_any_node_is_refused(tmp_path: Path) -> None:
+def test_a_cell_that_is_larger_than_any_node_is_refused(cluster: RayCluster, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at most 1 CPUs, 1 GPUs"):
         ends(launcher(sleep, num_cpus=2, num_gpus=1), jobs(tmp_path, set()))
 
 
-def test_where_no_cluster_is_it_is_said(tmp_path: Path) -> None:
+def test_where_no_cluster_is_it_is_said(cluster: RayCluster, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not start"):
         ends(launcher(sleep, address="10.77.0.9:6379"), jobs(tmp_path, set()))
 

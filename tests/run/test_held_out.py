@@ -45,7 +45,7 @@ def test_cross_holds_every_good_image_out_once(tree: Callable[..., Path]) -> Non
 
 
 def test_a_test_image_is_ranked_by_the_maps_of_all_fits(tree: Callable[..., Path]) -> None:
-    from benchmarks.data.index import read_category
+    from benchmarks.data.layouts import read_category
 
     category = read_category(tree(), "parts")
     scores = Scores(
