@@ -21,7 +21,8 @@ def about(facts: Mapping[str, Any]) -> str:
     held_out = len(facts["held_out_scores"])
     rows = {
         "Method": facts["title"],
-        "Fitted to": f"{trained['images']} good images of {trained['category']} ({trained['dataset']}), {width} x {height} pixels",
+        "Fitted to": f"{trained['images']} good images of {trained['category']} ({trained['dataset']}), {width} x {height} pixels, "
+        f"fingerprint {trained['fingerprint']}",
         "Members": f"{max(facts['folds']) + 1}, each fitted without the images of its fold",
         "Input": f"{decoding['width']} x {decoding['height']} {decoding['colour']}, {decoding['resample']}, {decoding['fit']}",
         "Score": SCORES[facts["score"]],

@@ -14,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common import provenance
 from benchmarks.common.project import revision
-from benchmarks.data.cache import Decoding
+from benchmarks.data.cache import Decoding, memo_of
 from benchmarks.data.datasets import to_float
+from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.images import header
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.inspect.specification import Specification
@@ -47,6 +48,7 @@ def save_inspector(
         table: the run's scores.
     """
     first = header(category.train[0].path)
+    cache_dir = Path(config.data.cache_dir) if config.data.cache_dir else None
     scores = table.loc[table["split"] == "validation", deciding_column(result)]
     samples = [image for image, fold in zip(held_out, folds, strict=True) if fold == 0][:SAMPLES]
     specification = Specification(
@@ -67,6 +69,7 @@ def save_inspector(
             "dataset": config.data.name,
             "category": config.category.name,
             "images": len(category.train),
+            "fingerprint": fingerprint(category.train, memo_of(cache_dir, category.train)),
             "size": list(first.size),
             "mode": first.mode,
         },

@@ -91,6 +91,8 @@ def test_the_study_of_drawn_defects_takes_a_run_with_its_inspector(run: Path) ->
 
 def test_the_folder_has_a_page_about_itself(run: Path) -> None:
     page = (run / "inspector" / "about.html").read_text()
+    record = read_record(run / "run.json")
+    assert record.identity["train_data"] in page, "which images it was fitted to"
     assert "DFM for parts" in page and "64 x 64 pixels" in page and "by the rule maximum from" in page
 
 
