@@ -71,7 +71,7 @@ def _verdict(first: Contender, best: Contender | None, stand_in: bool, promise: 
     return (
         f"None is good enough: the best, {first.title}, raises false alarms on {_share(first.false_alarms)} of the "
         f"good test images, "
-        f"more than the {promise.bound:.1%} that its threshold promises. The good test images differ from the "
+        f"more than the {percent(promise.bound)} that its threshold promises. The good test images differ from the "
         f"training images: look at "
         "their light, position and focus."
     )
@@ -96,13 +96,13 @@ def _comparison(first: Contender, rest: Sequence[Contender], equals: Sequence[Co
 
 def _false_alarms(first: Contender, promise: Promise) -> str:
     asked = (
-        f", not the {promise.asked:.1%} that was asked for, which takes more good images"
+        f", not the {percent(promise.asked)} that was asked for, which takes more good images"
         if promise.alpha > promise.asked
         else ""
     )
     said = (
-        f"False-alarm rate: the threshold is set for {promise.alpha:.1%} of new good parts{asked}; proven from "
-        f"{promise.held_out} good images is at most {promise.bound:.1%}"
+        f"False-alarm rate: the threshold is set for {percent(promise.alpha)} of new good parts{asked}; proven from "
+        f"{promise.held_out} good images is at most {percent(promise.bound)}"
     )
     measured = first.false_alarms
     if measured is None:
@@ -122,6 +122,11 @@ def _speed(first: Contender) -> str:
     result = first.result
     memory = f", {result.peak_memory_mib / 1024:.1f} GiB of memory" if result.peak_memory_mib else ""
     return f"Cost here: {first.milliseconds:.0f} ms per image{memory}, fitted in {result.fit_seconds or 0:.0f} s."
+
+
+def percent(rate: float) -> str:
+    """With three digits: 1 in 49 is not 2 %."""
+    return f"{100 * rate:.3g}\u00a0%"
 
 
 def _share(share: Share) -> str:

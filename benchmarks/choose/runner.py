@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.choose.answer import Answer, Promise, answer
+from benchmarks.choose.answer import Answer, Promise, answer, percent
 from benchmarks.choose.asking import decoded, drawn, milliseconds
 from benchmarks.choose.candidates import Candidate, candidates, fits_in
 from benchmarks.choose.contenders import Contender, contender
@@ -81,8 +81,8 @@ def choose(request: Request, say: Say) -> Findings:
     if promise.alpha > promise.asked:
         say(
             f"{len(request.category.train)} good images to learn from cannot promise a false-alarm rate of "
-            f"{promise.asked:.1%}: that takes "
-            f"{images_for(promise.asked)}. Going on with {promise.alpha:.1%}."
+            f"{percent(promise.asked)}: that takes "
+            f"{images_for(promise.asked)}. Going on with {percent(promise.alpha)}."
         )
     stand_in = not any(image.is_defective for image in request.category.test)
     tried: list[Contender] = []

@@ -96,7 +96,7 @@ def test_without_a_bad_part_drawn_defects_stand_in(
     monkeypatch.setattr(candidates, "ORDER", ("dfm",))
     result = defectbench("choose", parts / "OK", "--weights", "random", "--out", tmp_path)
     assert result.exit_code == 0, result.output
-    assert "cannot promise a false-alarm rate of 2.0%: that takes 49" in result.output
+    assert "cannot promise a false-alarm rate of 2\u00a0%: that takes 49" in result.output
     assert "drawn defects (a stand-in, not real ones)" in result.output
     page = (tmp_path / "choose.html").read_text(encoding="utf-8")
     assert "The smallest defect that is found" in page and "a stand-in" in page
