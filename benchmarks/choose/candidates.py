@@ -46,6 +46,6 @@ def candidates(kind: str) -> list[Candidate]:
     return [Candidate(str(method.name), str(method.title), "weights" in method) for method in suited]
 
 
-def fits_in(candidate: Candidate, minutes_left: float) -> bool:
-    """Whether there is time to try a method: some for a closed-form one, enough for a trained one."""
-    return minutes_left >= (TRAINED_MINUTES if candidate.is_trained else 0)
+def fits_in(candidate: Candidate, minutes_left: float, last_minutes: float) -> bool:
+    """Whether there is time to try a method: what the last, cheaper one took, or enough for a trained one."""
+    return minutes_left >= (TRAINED_MINUTES if candidate.is_trained else last_minutes)

@@ -88,16 +88,19 @@ def choose(request: Request, say: Say) -> Findings:
     tried: list[Contender] = []
     skipped: list[str] = []
     left_out: list[str] = []
+    last_minutes = 0.0
     for candidate in candidates(request.kind):
         minutes_left = request.minutes - (time.perf_counter() - start) / 60
-        if tried and not fits_in(candidate, minutes_left):
+        if tried and not fits_in(candidate, minutes_left, last_minutes):
             left_out.append(candidate.title)
             continue
+        before = time.perf_counter()
         try:
             tried.append(_tried(candidate, request, promise, stand_in, say))
         except UserError as error:
             skipped.append(f"{candidate.title} could not be run: {_first_line(error)}")
             say(skipped[-1])
+        last_minutes = (time.perf_counter() - before) / 60
     if not tried:
         raise UserError("No method could be run:\n" + "\n".join(skipped))
     if left_out:
