@@ -127,9 +127,8 @@ def test_the_program_in_the_documentation_decides_so_too(
 ) -> None:
     inspector = make("dfm", *RANDOM, members=members)
     export_onnx(inspector, tmp_path / "parts.onnx")
-    program = re.findall(r"^```python\n(.*?)^```", (CODE / "docs/own-images.md").read_text(), re.MULTILINE | re.DOTALL)[
-        0
-    ]
+    page = (CODE / "docs/own-images.md").read_text(encoding="utf-8")
+    program = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[-1]
     monkeypatch.chdir(tmp_path)
     said = []
     for number in (0, 1, 50):
