@@ -11,11 +11,12 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.report.tables import Entry, Mean, PaperTable, Show, Value
+from benchmarks.report.tables import Entry, Heading, Mean, PaperTable, Show, Value
 
 ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "-", "not_published": "-"}
 NO_NUMBER = "no number"  # it ran, and has no such metric or no such images
 MINUS = "\N{MINUS SIGN}"
+TEX_LINE = r"\\"
 
 
 def beside(value: Value, show: Show) -> str:
@@ -106,10 +107,10 @@ def _tex_with_addresses(text: str) -> str:
     return "".join(rf"\url{{{part}}}" if place % 2 else tex(part) for place, part in enumerate(parts))
 
 
-def stacked(heading: str) -> str:
-    """A heading's words, one below the other."""
-    words = r"\\".join(tex(word) for word in re.split(r"[ _]", heading))
-    return rf"\shortstack{{{words}}}"
+def stacked(heading: Heading) -> str:
+    """A column's heading with its words one below the other, and its mark below them."""
+    lines = [*re.split(r"[ _]", heading.title), *([heading.mark.strip()] if heading.mark else [])]
+    return rf"\shortstack{{{TEX_LINE.join(map(tex, lines))}}}"
 
 
 def tex(text: str) -> str:

@@ -321,9 +321,9 @@ def test_published_numbers_are_marked_in_every_format(tmp_path: Path) -> None:
     others = tmp_path / "others.csv"
     others.write_text("method,category,normal_accuracy,anomalous_accuracy,source\nTheirs,bottle,1,1,Doe 2020\n")
     report = build(tmp_path, tmp_path / "out", published=[others])
-    for suffix in ("md", "tex"):
-        text = (tmp_path / "out" / f"table2_mvtec_ad_short.{suffix}").read_text()
-        assert "Theirs (published)" in text and "Doe 2020" in text
+    for suffix, heading in ((".md", "Theirs (published)"), (".tex", r"Theirs\\(published)")):
+        text = (tmp_path / "out" / f"table2_mvtec_ad_short{suffix}").read_text()
+        assert heading in text and "Doe 2020" in text
     rows = pd.read_csv(tmp_path / "out" / "table2_mvtec_ad_short.csv")
     assert rows.loc[rows["source"] == "Doe 2020", ["ours", "best"]].to_numpy().tolist() == [[1.0, False]] * 2
     console = Console(width=200, record=True)
