@@ -3,6 +3,7 @@
 One way for a run, a sweep, an estimate and a look at old runs. Needs no torch.
 """
 
+import copy
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
@@ -17,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.common.errors import UserError
@@ -147,9 +148,14 @@ def as_asked(overrides: Sequence[str]) -> DictConfig:
     Raises:
         HydraException, UserError: as `composed`.
     """
-    config = composed(overrides)
+    register_resolvers()
+    overrides = register_categories(overrides)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        whole = hydra.compose("config", register_categories(overrides), return_hydra_config=True)
+        whole = hydra.compose("config", list(overrides), return_hydra_config=True)
+    config = copy.deepcopy(whole)
+    with flag_override(config, ["read_only", "struct"], False):
+        del config["hydra"]
+    refuse_foreign_targets(config)
     HydraConfig.instance().set_config(whole)
     return config
 

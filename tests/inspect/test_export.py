@@ -104,7 +104,7 @@ def test_every_method_that_is_promised_can_be_exported(name: str, make: Make, tm
 
 
 def test_textures_in_tiles(make: Make, tmp_path: Path) -> None:
-    inspector = make("ae_l2", "category.kind=texture", "method.model.stride=16", px=160)
+    inspector = make("ae_l2", "category.kind=texture", "method.model.stride=16", px=144)
     assert export_onnx(inspector, tmp_path / "a.onnx").largest_difference < 1e-4
 
 
