@@ -70,6 +70,6 @@ def mlflow_logger(save_dir: str, tracking_uri: str, run_name: str, tags: DictCon
     for name, value in settings.items():
         os.environ.setdefault(name, value)
     place = tracking_uri if "://" in tracking_uri else Path(tracking_uri).absolute().as_uri()
-    labels = {name: str(value) for name, value in tags.items()}
+    labels = {str(name): str(value) for name, value in tags.items()}
     logger: pl.loggers.Logger = MLFlowLogger("defectbench", run_name=run_name, tracking_uri=place, tags=labels)
     return logger

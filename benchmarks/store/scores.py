@@ -108,7 +108,8 @@ def _checked(path: Path, record: Record, result: Result) -> pd.DataFrame:
 def numbers_as_written(source: Path | io.BytesIO, columns: Callable[[str], bool] | None = None) -> pd.DataFrame:
     """A table whose numbers are exactly those that were written: a score may equal the threshold."""
     types: defaultdict[str, type] = defaultdict(lambda: float, dict.fromkeys(WORDS, str))
-    return pd.read_csv(source, dtype=types, usecols=columns, **EXACTLY)
+    table: pd.DataFrame = pd.read_csv(source, dtype=types, usecols=columns, **EXACTLY)
+    return table
 
 
 def _table(content: bytes, result: Result) -> pd.DataFrame:

@@ -252,7 +252,9 @@ def _gone(
     open_: Mapping[str, Followed], states: Mapping[str, tuple[str, str]] | None, gone_since: dict[str, float]
 ) -> Iterator[str]:
     """The jobs that SLURM has no more."""
-    for number in list(open_) if states is not None else []:
+    if states is None:
+        return
+    for number in list(open_):
         if number in states:
             gone_since.pop(number, None)  # back in the queue
         else:
