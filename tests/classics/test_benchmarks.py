@@ -103,7 +103,7 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
         result = run(tmp_path, *own, f"data.csv={table(tmp_path / 'my.csv', anomaly)}")
         assert result.exit_code == 0, result.output
         texts.append((tmp_path / "runs" / "pca_reconstruction" / "mine" / "seed=0" / "scores.csv").read_text())
-    assert "changed: test_data" in result.output
+    assert "changed since: test_data" in result.output
     held_out = [[line for line in text.splitlines() if "validation" in line] for text in texts]
     assert texts[0] != texts[1] and held_out[0] == held_out[1], "test rows had a say in what was fitted"
     (record,) = RunStore(tmp_path).records()

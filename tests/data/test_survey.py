@@ -5,6 +5,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def as_mask(content: np.ndarray) -> Callable[[Path], None]:
 MARK = np.zeros((24, 24), np.uint8)
 MARK[2:6, 3:9] = 1
 RED = np.dstack([MARK * 255, MARK * 0, MARK * 0])
-DARK_MASKS = {
+DARK_MASKS: dict[str, tuple[np.ndarray, str]] = {
     "0/1": (MARK, "highest gray value 1, L, 8 bits; a defect begins at 128"),
     "red": (RED, "highest gray value 76, RGB, 8 bits; a defect begins at 128"),
     "16 bits": (MARK.astype(np.uint16) * 255, "highest gray value 255, I;16, 16 bits; a defect begins at 32768"),
@@ -183,10 +184,10 @@ def test_every_orientation_decodes_alike(tmp_path: Path, compression: str | None
         path, plain = tmp_path / f"{orientation}.{suffix}", tmp_path / f"{orientation}.bmp"
         exif = Image.Exif()
         exif[0x0112] = orientation
-        how = {"tiffinfo": {274: orientation}} if suffix == "tif" else {"exif": exif}
+        how: dict[str, Any] = {"tiffinfo": {274: orientation}} if suffix == "tif" else {"exif": exif}
         how |= {"compression": compression} if compression else {}
         how |= {"lossless": True} if suffix == "webp" else {}
-        Image.fromarray(pixels).save(path, **how)  # type: ignore[arg-type]
+        Image.fromarray(pixels).save(path, **how)
         turns = {1: 0, 6: 3, 3: 2, 8: 1}
         found = decode(path, "gray")[..., 0]
         assert found.shape == size_of(path) == ((33, 20) if orientation > 4 else (20, 33))

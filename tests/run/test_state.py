@@ -131,7 +131,7 @@ def test_a_state_of_other_code_is_not_continued_from(tmp_path: Path, caplog: pyt
     assert (
         StateFile(other).checkpoint is None
         and other.progress.epoch == 0
-        and "changed: code of methods.ae" in caplog.text
+        and "changed since: code of methods.ae" in caplog.text
     )
 
 
