@@ -1,6 +1,7 @@
 """Machines that lack something: a home, a place for caches."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in CACHES:
         monkeypatch.setenv(name, "x")  # so that it is put back
         monkeypatch.delenv(name)
-    monkeypatch.setattr(machine.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(machine.tempfile, "mkdtemp", lambda prefix: str(tmp_path / f"{prefix}another"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path / f"{prefix}another"))
     return tmp_path
 
 
@@ -24,7 +25,7 @@ def test_without_a_home_and_a_checkout_that_can_be_written_caches_are_ones_own(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     machine.find_place_for_caches()
     for name in CACHES:
         folder = Path(os.environ[name])
@@ -32,7 +33,7 @@ def test_without_a_home_and_a_checkout_that_can_be_written_caches_are_ones_own(
 
 
 def test_a_folder_that_others_can_write_to_is_not_trusted(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     foreign = places / f"defectbench-numba-{os.getuid()}"
     foreign.mkdir()
     foreign.chmod(0o777)
@@ -45,7 +46,7 @@ def test_a_home_is_left_to_the_libraries_and_what_is_set_stays(places: Path, mon
     machine.find_place_for_caches()
     assert not set(CACHES) & set(os.environ)
     monkeypatch.setenv("HOME", "/nonexistent")
-    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setenv("NUMBA_CACHE_DIR", "mine")
     machine.find_place_for_caches()
     assert os.environ["NUMBA_CACHE_DIR"] == "mine"

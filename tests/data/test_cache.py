@@ -103,6 +103,6 @@ def test_a_damaged_cache_is_decoded_anew_and_said(
     (file,) = (tmp_path / "cache" / "pixels").glob("*.npy")
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 64
-    file.write_bytes({"flip": content, "cut": content[:1000], "empty": b""}[damage])
+    file.write_bytes(bytes({"flip": content, "cut": content[:1000], "empty": b""}[damage]))
     np.testing.assert_array_equal(load(root, tmp_path / "cache"), pixels)
     assert "decoded again" in caplog.text and str(file) in caplog.text
