@@ -114,16 +114,3 @@ def compose(*overrides: str) -> Any:
     from benchmarks.config import composed
 
     return composed([*overrides, "progress=false", "trainer=cpu"])
-
-
-NOT_YET_RECONCILED = (
-    "tests/methods/test_contract.py",
-    "tests/run/",
-)
-"""Files with tests that failed, or did not run to their end, when last tried. They run; to be brought up to date."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.nodeid.startswith(NOT_YET_RECONCILED):
-            item.add_marker(pytest.mark.xfail(reason="not yet brought up to date, see NOT_YET_RECONCILED"))
