@@ -25,7 +25,7 @@ PICTURES = 8
 BAR_REM = 8
 
 
-def write_page(path: Path, findings: Findings, request: Request, summary: str, warnings: Sequence[str]) -> None:
+def write_page(path: Path, findings: Findings, request: Request, summary: str) -> None:
     """Write the page. Its pictures show the folder's images: mind who gets to see them."""
     answer, first = findings.answer, findings.answer.ranking[0]
     pictures, any_wrong = _pictures(first, request)
@@ -45,7 +45,6 @@ def write_page(path: Path, findings: Findings, request: Request, summary: str, w
         moves=findings.moves,
         curve=findings.curve,
         summary=summary,
-        warnings=warnings,
         provenance=_provenance(first),
     )
     write_text(path, page)

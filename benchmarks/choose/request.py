@@ -25,7 +25,6 @@ class Asked:
 
     request: Request
     summary: str
-    warnings: tuple[str, ...]
 
 
 def request_for(
@@ -75,7 +74,7 @@ def request_for(
         overrides=tuple(overrides),
         weights=weights if weights in (None, "random", "imagenet") else str(Path(str(weights)).expanduser().resolve()),
     )
-    return Asked(request, said, tuple(summary.survey.texts("warning")))
+    return Asked(request, said)
 
 
 def _refuse_copies(train: Sequence[ImageFile]) -> None:

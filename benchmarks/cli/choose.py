@@ -70,7 +70,7 @@ def choose(
         if findings.light is not None and findings.light.differs:
             click.echo(findings.light)
         page = asked.request.out / "choose.html"
-        write_page(page, findings, asked.request, asked.summary, asked.warnings)
+        write_page(page, findings, asked.request, asked.summary)
         click.echo(f"\nThe page: {page}")
         if (best := findings.answer.best) is not None:
             inspector = asked.request.out / INSPECTOR
