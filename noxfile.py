@@ -84,7 +84,7 @@ def speed(session: nox.Session) -> None:
 def peers(session: nox.Session) -> None:
     """Our methods beside anomalib's, in an environment of their own: `nox -s peers -- --root DIR --weights FILE`."""
     session.install("-c", CONSTRAINTS, "-e", ".[cpu,test]", "anomalib==2.7.0")
-    session.run("pytest", "-q", "tests/speed/test_peers.py")
+    session.run("pytest", "-q", "tests/speed/test_peers.py", "tests/data/test_map_archives.py")
     if session.posargs:
         session.run("python", "-m", "benchmarks.speed.peers", *session.posargs)
 

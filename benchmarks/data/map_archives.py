@@ -76,9 +76,11 @@ def _torch(archive: Path) -> dict[str, Any]:
     import pickle
 
     import torch
+    from torchvision import tv_tensors  # in which anomalib wraps its maps
 
     try:
-        found = torch.load(archive, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([tv_tensors.Image, tv_tensors.Mask]):
+            found = torch.load(archive, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError("it holds objects; save a dictionary of tensors and lists of text") from error
     if not isinstance(found, dict):

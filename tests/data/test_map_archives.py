@@ -1,6 +1,7 @@
 """Archives of maps, made by NumPy and torch themselves, against the maps as files."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,19 @@ def test_what_is_no_archive_is_named(tree: Callable[..., Path], tmp_path: Path) 
     ):
         with pytest.raises(UserError, match=message):
             unpack(tmp_path / name, root, tmp_path / "maps")
+
+
+def test_a_batch_as_anomalib_predicts_it(tree: Callable[..., Path], tmp_path: Path) -> None:
+    """anomalib's own class for predictions, saved as it is: its fields that nobody filled are None."""
+    batch_class = pytest.importorskip("anomalib.data").ImageBatch
+    root = tree()
+    images = sorted((root / "parts" / "test").rglob("*.png"))
+    maps_BHW = torch.rand(len(images), 24, 24)
+    batch = batch_class(image=torch.rand(len(images), 3, 24, 24), anomaly_map=maps_BHW, image_path=[str(p) for p in images])
+    torch.save({field.name: getattr(batch, field.name) for field in fields(batch)}, tmp_path / "predictions.pt")
+    unpack(tmp_path / "predictions.pt", root, tmp_path / "maps")
+    test = read_category(root, "parts").test
+    by_path = dict(zip(images, maps_BHW.numpy(), strict=True))
+    for image in test:
+        stored = read_map(tmp_path / "maps" / "parts" / map_path(image), (24, 24))
+        np.testing.assert_array_equal(stored.own_HW, by_path[image.path])
