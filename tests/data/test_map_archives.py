@@ -61,7 +61,9 @@ def test_a_batch_as_anomalib_predicts_it(tree: Callable[..., Path], tmp_path: Pa
     root = tree()
     images = sorted((root / "parts" / "test").rglob("*.png"))
     maps_BHW = torch.rand(len(images), 24, 24)
-    batch = batch_class(image=torch.rand(len(images), 3, 24, 24), anomaly_map=maps_BHW, image_path=[str(p) for p in images])
+    batch = batch_class(
+        image=torch.rand(len(images), 3, 24, 24), anomaly_map=maps_BHW, image_path=[str(p) for p in images]
+    )
     torch.save({field.name: getattr(batch, field.name) for field in fields(batch)}, tmp_path / "predictions.pt")
     unpack(tmp_path / "predictions.pt", root, tmp_path / "maps")
     test = read_category(root, "parts").test
