@@ -10,6 +10,7 @@ import pytest
 from benchmarks.common.errors import UserError
 from benchmarks.sweep.launchers import RayActors
 from tests.clusters.conftest import ends, scores, sweep
+from tests.clusters.daemons import wait_for
 from tests.clusters.ray import CLIENT, HEAD, RayCluster, ray_cluster
 from tests.sweep.tasks import end_or_be_killed, jobs, second_time_ends, sleep
 
@@ -49,7 +50,7 @@ def test_a_cell_that_is_larger_than_any_node_is_refused(cluster: RayCluster, tmp
 
 
 def test_where_no_cluster_is_it_is_said(cluster: RayCluster, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not start"):
+    with pytest.raises(UserError, match="no Ray cluster there"):
         ends(launcher(sleep, address="10.77.0.9:6379"), jobs(tmp_path, set()))
 
 
@@ -77,6 +78,7 @@ def test_cells_of_a_lost_node_are_told_apart_and_the_others_end(tmp_path: Path, 
     for job, lost in launcher(second_time_ends).ends(jobs(tmp_path, {0})):
         found[job.number] = lost
         if len(found) == 1:
+            wait_for("a cell on the node", (tmp_path / "0" / "node").exists, 60)
             number = cluster.kill_node_of(int((tmp_path / "0" / "pid").read_text()))
     assert set(found) == set(range(5)) and [one for one, lost in found.items() if lost] == [0]
     assert found[0].reason == "node failure" and not found[0].its_own_fault

@@ -4,6 +4,7 @@ An actor takes one cell after the other, so that only the first pays for startin
 """
 
 import logging
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,6 +130,7 @@ def _connected(settings: Mapping[str, Any]) -> Iterator[None]:
     import ray
 
     if not ray.is_initialized():
+        _must_answer(str(settings.get("address") or ""))
         try:
             ray.init(logging_level=logging.ERROR, **settings)
         except Exception as error:  # Ray raises bare ones, such as for a node that was too slow to start
@@ -138,6 +140,21 @@ def _connected(settings: Mapping[str, Any]) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _must_answer(address: str) -> None:
+    """Where nobody listens, Ray tries on for minutes.
+
+    Raises:
+        UserError: nobody does.
+    """
+    host, colon, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
+    if not colon or not port.isdigit():
+        return  # auto, local
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_BETWEEN).close()
+    except OSError as error:
+        raise UserError(f"hydra.launcher.ray.init.address={address}: no Ray cluster there ({error}).") from error
 
 
 def _places(nodes: Sequence[Mapping[str, Any]], reserved: Mapping[str, Any]) -> int:
