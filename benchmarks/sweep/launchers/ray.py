@@ -6,6 +6,7 @@ An actor takes one cell after the other, so that only the first pays for startin
 import logging
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
 if TYPE_CHECKING:
     import ray
 
+NODE_FAILURE = Lost("node failure", its_own_fault=False)
+SECONDS_TO_NOTICE = 30
+"""What Ray takes to find that a node does not answer."""
 SECONDS_BETWEEN = 10
 """Between two looks at what the cluster has, while nothing ends."""
 EXTRA = 'Ray is not installed: pip install -c constraints.txt -e ".[cpu,ray]"'
@@ -67,6 +71,7 @@ def _ends(jobs: Sequence[Job], new_actor: Callable[[], Any], places: Callable[[]
     """
     import ray
 
+    nodes = _alive()
     waiting, idle = deque(jobs), [new_actor() for _ in range(min(len(jobs), places()))]
     running: dict[ray.ObjectRef[None], tuple[Any, Job]] = {}
     try:
@@ -79,7 +84,8 @@ def _ends(jobs: Sequence[Job], new_actor: Callable[[], Any], places: Callable[[]
             done, _ = ray.wait(list(running), num_returns=1, timeout=SECONDS_BETWEEN)
             for reference in done:
                 worker, job = running.pop(reference)
-                lost = _loss(reference)
+                lost = _loss(reference, nodes)
+                nodes = _alive() if lost else nodes
                 idle.append(new_actor() if lost and waiting else worker)
                 yield job, lost
             if not done:
@@ -89,7 +95,12 @@ def _ends(jobs: Sequence[Job], new_actor: Callable[[], Any], places: Callable[[]
             ray.kill(worker)
 
 
-def _loss(reference: "ray.ObjectRef[None]") -> Lost | None:
+def _loss(reference: "ray.ObjectRef[None]", nodes: int) -> Lost | None:
+    """How a job was lost.
+
+    Args:
+        nodes: how many there were.
+    """
     import ray
     from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError
 
@@ -100,10 +111,27 @@ def _loss(reference: "ray.ObjectRef[None]") -> Lost | None:
     except OutOfMemoryError:
         return Lost("out of memory: Ray ended its process")
     except NodeDiedError:
-        return Lost("node failure", its_own_fault=False)
+        return NODE_FAILURE
     except RayActorError as error:
-        return _death_of_actor(str(error))
+        found = _death_of_actor(str(error))
+        return NODE_FAILURE if found.its_own_fault and _lacks_a_node(nodes) else found
     return None
+
+
+def _lacks_a_node(nodes: int) -> bool:
+    """Ray hears of a process's death at once, and finds out that its node is gone some seconds later."""
+    deadline = time.monotonic() + SECONDS_TO_NOTICE
+    while time.monotonic() < deadline:
+        if _alive() < nodes:
+            return True
+        time.sleep(1)
+    return False
+
+
+def _alive() -> int:
+    import ray
+
+    return sum(node["Alive"] for node in ray.nodes())
 
 
 def _death_of_actor(said: str) -> Lost:
@@ -114,7 +142,7 @@ def _death_of_actor(said: str) -> Lost:
         and ("died" in lower or "dead" in lower or "preempted" in lower)
         and "worker process" not in lower
     ):
-        return Lost("node failure", its_own_fault=False)
+        return NODE_FAILURE
     if "memory pressure" in lower:
         return Lost("out of memory: Ray ended its process")
     return Lost("its process was killed: out of memory, or by hand")
