@@ -1,6 +1,7 @@
 """Where the project's files are and which revision this is: in a checkout, in an installed copy, without git."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,7 @@ def test_version_names_the_revision() -> None:
 
 
 def test_a_reader_that_stops_reading_is_no_error() -> None:
-    command = (
-        'python -c \'import benchmarks.cli as cli; cli.main(["list", "categories"])\' | true; exit ${PIPESTATUS[0]}'
-    )
+    program = 'import benchmarks.cli as cli; cli.main(["list", "categories"])'
+    command = f"{sys.executable} -c '{program}' | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], cwd=project.CODE, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
