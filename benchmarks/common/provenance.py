@@ -1,5 +1,6 @@
 """On what a number was made: versions, device, memory. Recorded beside every result."""
 
+import atexit
 import gc
 import platform
 import resource
@@ -38,6 +39,7 @@ def processor() -> str:
 def _leave_out_what_is_imported() -> None:
     """Modules stay: looking through torch's at every collection takes longer than a small cell."""
     gc.freeze()
+    atexit.register(gc.unfreeze)  # else extension modules tell of leaks at the end: they count what is never collected
 
 
 def reset_peak_memory() -> None:

@@ -151,7 +151,7 @@ def test_a_methods_own_image_score_is_kept_and_decides_where_it_is_asked_to(
 
 def test_an_own_score_that_nobody_has_cannot_decide(tree: Callable[..., Path]) -> None:
     category = read_category(tree(), "parts")
-    with pytest.raises(UserError, match="image_score=own: there is no image score but that of the map"):
+    with pytest.raises(UserError, match="image_score=own: this method has no image score of its own"):
         Scores(category, OmegaConf.merge(PROTOCOL, {"image_score": "own"}))
     with pytest.raises(UserError, match="is map_area or own, not mean"):
         Scores(category, OmegaConf.merge(PROTOCOL, {"image_score": "mean"}))
