@@ -198,7 +198,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     for wrong, message in (
         ("method=ae_l3", "Did you mean"),
         ("gpus=0", "at least one"),
-        ("method=texture_inspection", "No cell"),
+        ("method=texture_inspection", "Nothing to run"),
     ):
         refused = CliRunner().invoke(main, ["estimate", wrong])
         assert refused.exit_code == 1 and message in refused.output and "Traceback" not in refused.output
