@@ -120,6 +120,8 @@ def test_a_gpu_maps_as_the_cpu_does(name: str) -> None:
 @pytest.mark.parametrize("name", ["ae_l2", "ae_ssim", "anogan"])
 def test_trained_in_half_precision_maps_are_still_made_in_float32(name: str, accelerator: str) -> None:
     """The same start, so maps after three steps are about alike; in bfloat16 they would have steps of 1/256."""
+    if name == "anogan" and accelerator == "cpu":
+        pytest.skip("AnoGAN's steps in bfloat16 take a minute on a CPU without it")
     config = config_of(name)
     half, full = (fitted(config, accelerator, precision=precision) for precision in ("bf16-mixed", "32-true"))
     test = images(config.channels, 2)
