@@ -43,6 +43,16 @@ class PlannedCell:
     """Whether the trainer insists on one."""
 
 
+@dataclass(frozen=True)
+class QueuedCell:
+    """A planned cell of a sweep that is to be run."""
+
+    planned: PlannedCell
+    overrides: tuple[str, ...]
+    expected_seconds: float | None
+    """None where no such cell was ever measured."""
+
+
 def workers_of(overrides: Sequence[str]) -> tuple[int, list[str]]:
     """The number that `gpus=N` gives (one without it), and the other overrides.
 

@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from rich.live import Live
 from rich.text import Text
 
 from benchmarks.report.terminal import PlainConsole
 from benchmarks.sweep.outcomes import FAILED, Outcome, Outcomes, begun
-
-if TYPE_CHECKING:
-    from benchmarks.sweep.sweeper import Wanted
+from benchmarks.sweep.plan import QueuedCell
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +40,7 @@ class SweepProgress:
 
 
 def sweep_progress(
-    jobs: "Sequence[Wanted]", started: set[int], ended: Mapping[int, Outcome], parallel: int
+    jobs: Sequence[QueuedCell], started: set[int], ended: Mapping[int, Outcome], parallel: int
 ) -> SweepProgress:
     """How a sweep stands.
 
@@ -64,7 +61,7 @@ def sweep_progress(
     )
 
 
-def _seconds_of(left: "Sequence[Wanted]", jobs: "Sequence[Wanted]", ended: Mapping[int, Outcome]) -> float | None:
+def _seconds_of(left: Sequence[QueuedCell], jobs: Sequence[QueuedCell], ended: Mapping[int, Outcome]) -> float | None:
     """Expected times of the jobs that are left, scaled by how those that have ended did; else the mean of those."""
     took = [(jobs[number].expected_seconds, outcome.seconds) for number, outcome in ended.items()]
     known = [(expected, seconds) for expected, seconds in took if expected]
@@ -87,7 +84,7 @@ class ProgressDisplay:
         alone: the jobs run in this process and show their own lines and bars, which a changing line would tear apart.
     """
 
-    def __init__(self, jobs: "Sequence[Wanted]", ended: Outcomes, alone: bool) -> None:
+    def __init__(self, jobs: Sequence[QueuedCell], ended: Outcomes, alone: bool) -> None:
         self.jobs, self.folder, self.alone = jobs, ended.folder, alone
         self._ended = Outcomes(ended.folder)  # of its own: this runs in another thread
         self._told: set[int] = set()

@@ -31,27 +31,17 @@ from benchmarks.sweep.failures import failures_table
 from benchmarks.sweep.job import Job
 from benchmarks.sweep.launchers import LAUNCHERS, CellLauncher, Lost
 from benchmarks.sweep.outcomes import FAILED, Outcome, Outcomes, report_end
-from benchmarks.sweep.plan import PlannedCell, expanded, planned_cell
+from benchmarks.sweep.plan import PlannedCell, QueuedCell, expanded, planned_cell
 from benchmarks.sweep.progress import ProgressDisplay
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A cell that is to be run."""
-
-    planned: PlannedCell
-    overrides: tuple[str, ...]
-    expected_seconds: float | None
-    """None where no such cell was ever measured."""
-
-
-@dataclass(frozen=True)
 class Plan:
     """What a sweep has to do."""
 
-    wanted: list[Wanted]
+    wanted: list[QueuedCell]
     """Longest first; those of unknown length before all others, those that took a sweep with them after all others."""
     finished: int
     left_out: int
@@ -142,7 +132,7 @@ class CellSweeper(Sweeper):
             self._configs[rest] = self._loader.load_sweep_config(self._config, list(rest))
         return self._configs[rest]
 
-    def _run(self, wanted: Sequence[Wanted], folder: Path, deaths: Deaths) -> list[Outcome]:
+    def _run(self, wanted: Sequence[QueuedCell], folder: Path, deaths: Deaths) -> list[Outcome]:
         OmegaConf.save(self._config, folder / "multirun.yaml")
         jobs = [self._job(number, one, folder) for number, one in enumerate(wanted)]
         for number, one in enumerate(wanted):
@@ -160,7 +150,7 @@ class CellSweeper(Sweeper):
             deaths.forget(str(one.planned.cell))
         return _end(wanted, ended.now())
 
-    def _job(self, number: int, wanted: Wanted, folder: Path) -> Job:
+    def _job(self, number: int, wanted: QueuedCell, folder: Path) -> Job:
         config = deepcopy(self._composed(wanted.overrides))
         with read_write(config), open_dict(config):
             config.seed = wanted.planned.cell.seed
@@ -208,7 +198,7 @@ def _seed(overrides: Sequence[str], config: DictConfig) -> int:
     return int(seed)
 
 
-def _in_order(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]], deaths: Deaths) -> list[Wanted]:
+def _in_order(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]], deaths: Deaths) -> list[QueuedCell]:
     stored = {results: _measured(results) for results in {planned.results for planned, _ in waiting}}
 
     @cache
@@ -216,9 +206,9 @@ def _in_order(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]], deaths: De
         cost = cost_of(planned, stored[planned.results])
         return cost.seconds if cost else None
 
-    wanted = [Wanted(planned, overrides, seconds(planned)) for planned, overrides in waiting]
+    wanted = [QueuedCell(planned, overrides, seconds(planned)) for planned, overrides in waiting]
 
-    def place(one: Wanted) -> tuple[int, float]:
+    def place(one: QueuedCell) -> tuple[int, float]:
         long = -inf if one.expected_seconds is None else -one.expected_seconds
         return deaths.of.get(str(one.planned.cell), 0), long
 
@@ -233,14 +223,14 @@ def _measured(results: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
 
 
-def _too_often(wanted: Wanted) -> str:
+def _too_often(wanted: QueuedCell) -> str:
     return (
         f"{wanted.planned.cell} failed: it took its sweep with it {LIMIT} times (out of memory, killed, or the machine went down) "
         "and was not tried. Re-run the same command to try it once more."
     )
 
 
-def _end(wanted: Sequence[Wanted], ended: dict[int, Outcome]) -> list[Outcome]:
+def _end(wanted: Sequence[QueuedCell], ended: dict[int, Outcome]) -> list[Outcome]:
     """Say what went wrong.
 
     Raises:

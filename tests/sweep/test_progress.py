@@ -6,14 +6,13 @@ import pytest
 
 from benchmarks.store.record import Cell
 from benchmarks.sweep.outcomes import Outcome, Outcomes, begun, report_begin, report_end
-from benchmarks.sweep.plan import PlannedCell
+from benchmarks.sweep.plan import PlannedCell, QueuedCell
 from benchmarks.sweep.progress import sweep_progress
-from benchmarks.sweep.sweeper import Wanted
 from benchmarks.sweep.work import Work
 
 
-def job(expected: float | None) -> Wanted:
-    return Wanted(
+def job(expected: float | None) -> QueuedCell:
+    return QueuedCell(
         PlannedCell(Cell("m", "c", 0), "object", "d", "b", Path("results"), None, Work(None, None), False), (), expected
     )
 
