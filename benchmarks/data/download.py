@@ -200,6 +200,13 @@ def _by_hand(file_name: str, reasons: Sequence[str], part: Path) -> str:
     )
 
 
+class UnsafeMember(Exception):
+    """Of an archive, as tarfile.FilterError."""
+
+
+UNSAFE: tuple[type[Exception], ...] = (UnsafeMember, getattr(tarfile, "FilterError", UnsafeMember))
+
+
 def unpack(archive: Path, root: Path, progress: bool = True) -> list[str]:
     """Unpack the categories of a .tar.xz archive into `root` and return the names of those that are new there.
 
@@ -209,8 +216,6 @@ def unpack(archive: Path, root: Path, progress: bool = True) -> list[str]:
     Raises:
         UserError: no such file, a damaged or unsafe archive, one without categories, or too little room on the disk.
     """
-    if not hasattr(tarfile, "data_filter"):
-        raise UserError("Unpacking safely needs Python 3.11.4 or later: update Python, or unpack the archive by hand.")
     if not archive.is_file():
         raise UserError(f"No file {archive}. Give the archive that was fetched from {PAGE}.")
     root.mkdir(parents=True, exist_ok=True)
@@ -241,17 +246,28 @@ def _extract(archive: Path, temporary: Path, present: Set[str], progress: bool) 
                 top = PurePosixPath(member.name).parts[:1]  # empty for a leading "./"
                 tops.update(top)
                 if present.isdisjoint(top):
-                    tar.extract(member, temporary, filter="data")
+                    _extract_safely(tar, member, temporary)
                 bar.update(file.tell() - bar.n)
             while decompressed.read(CHUNK):  # to the end, where the last checksum is
                 pass
-    except tarfile.FilterError as error:
+    except UNSAFE as error:
         raise UserError(
             f"{archive} is not safe to unpack ({error}). Fetch the official archive from {PAGE}."
         ) from error
     except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
         raise UserError(f"{archive} is damaged or no .tar.xz archive ({error}). Fetch it again: {PAGE}.") from error
     return tops
+
+
+def _extract_safely(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """As tarfile's filter `data`, which Python before 3.11.4 lacks, as Debian 12's does: there, files and folders alone."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extract(member, folder, filter="data")
+        return
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or not (member.isreg() or member.isdir()):
+        raise UnsafeMember(f"{member.name!r} would land outside, or is neither a file nor a folder")
+    tar.extract(member, folder)
 
 
 def _move(archive: Path, temporary: Path, root: Path, nothing_kept: bool) -> list[str]:
