@@ -38,6 +38,7 @@ def processor() -> str:
 @cache
 def _leave_out_what_is_imported() -> None:
     """Modules stay: looking through torch's at every collection takes longer than a small cell."""
+    gc.collect()  # garbage must not be kept with them
     gc.freeze()
     atexit.register(gc.unfreeze)  # else extension modules tell of leaks at the end: they count what is never collected
 
