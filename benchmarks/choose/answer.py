@@ -131,4 +131,8 @@ def percent(rate: float) -> str:
 
 def _share(share: Share) -> str:
     low, high = share.interval
-    return f"{share.correct} of {share.total} ({share.ratio:.0%}, 95\u00a0% interval {low:.0%} to {high:.0%})"
+    return f"{share.correct} of {share.total} ({_whole(share.ratio)}, 95\u00a0% interval {_whole(low)} to {_whole(high)})"
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f}\u00a0%"

@@ -50,20 +50,15 @@ def request_for(
         )
     _refuse_copies(category.train)
     root = folder.resolve() if folder.is_dir() else folder.resolve().parent
-    overrides = [
-        "data=folder",
-        quoted("data.root", str(root.parent)),
-        quoted("category", root.name),
-        f"data.fit={summary.fit}",
-    ]
+    parts: list[str] = []  # where the images are, besides the folder itself
     if bad is not None:
         category = with_bad_parts(category, bad.expanduser())
-        overrides.append(quoted("data.bad", str(bad.expanduser().resolve())))
+        parts = [quoted("data.bad", str(bad.expanduser().resolve()))]
     out, said = (out or RESULTS / root.name).expanduser(), str(summary)
     if is_large(category):
         table = out / "images.csv"
         category = write_sample(category, root.parent, table)
-        overrides = [*overrides[:4], quoted("data.layout.table", str(table.absolute()))]
+        parts = [quoted("data.layout.table", str(table.absolute()))]  # which lists the bad parts, too
         said += f"\n  more than {MOST} images in a part: {MOST} are drawn by seed 0 and used, those listed in {table}"
     request = Request(
         category=category,
@@ -71,7 +66,13 @@ def request_for(
         alpha=alpha,
         minutes=minutes,
         out=out,
-        overrides=tuple(overrides),
+        overrides=(
+            "data=folder",
+            quoted("data.root", str(root.parent)),
+            quoted("category", root.name),
+            f"data.fit={summary.fit}",
+            *parts,
+        ),
         weights=weights if weights in (None, "random", "imagenet") else str(Path(str(weights)).expanduser().resolve()),
     )
     return Asked(request, said)

@@ -26,7 +26,7 @@ def _own_folder(name: str) -> Path:
         if found.st_uid == os.getuid() and folder.is_dir() and not folder.is_symlink() and not found.st_mode & 0o077:
             return folder
     except OSError:
-        pass
+        pass  # nothing of that name can be made here
     return Path(tempfile.mkdtemp(prefix=f"defectbench-{name}-"))
 
 

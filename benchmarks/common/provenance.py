@@ -37,16 +37,16 @@ def processor() -> str:
 
 @cache
 def _leave_out_what_is_imported() -> None:
-    """Modules stay: looking through torch's at every collection takes longer than a small cell."""
-    gc.collect()  # garbage must not be kept with them
+    """Modules stay: looking through torch's at every collection takes longer than a small cell. After a collection, as garbage
+    would stay, too."""
     gc.freeze()
     atexit.register(gc.unfreeze)  # else extension modules tell of leaks at the end: they count what is never collected
 
 
 def reset_peak_memory() -> None:
     """Start counting the peak anew, so that one cell of a sweep does not inherit another's (Linux; elsewhere it does)."""
-    _leave_out_what_is_imported()
     gc.collect()  # of the last cell, trainer and method hold each other
+    _leave_out_what_is_imported()
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")

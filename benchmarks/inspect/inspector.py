@@ -14,11 +14,11 @@ from benchmarks.common.errors import UserError
 from benchmarks.data.cache import Decoding
 from benchmarks.data.datasets import to_float
 from benchmarks.data.images import open_image
+from benchmarks.data.placement import area_on_image, map_on_image
 from benchmarks.inspect.frozen import share_frozen
 from benchmarks.inspect.specification import Specification, fitted_methods, read_specification
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.cross import cross_scores
-from benchmarks.protocol.placement import area_on_image, map_on_image
 from benchmarks.protocol.regions import bounding_box, label_regions
 from methods.contract import Method
 

@@ -30,11 +30,12 @@ def answer(rows: pd.DataFrame, ranked: Ranks | None = None) -> str:
         return f"None is usable here: no method tells good from defective images beyond chance in any of {len(parts)} categories."
     if ranked is not None and ranked.found is not None:
         return f"{_over_categories(ours, ranked)} {len(usable)} of {len(parts)} categories have a method better than chance."
-    wins = pd.Series([row["method"] for row in usable.values()]).value_counts()
-    counts = ", ".join(
-        f"{name} in {count}" for name, count in sorted(wins.items(), key=lambda item: (-item[1], str(item[0])))
+    won = [(name, part["normal_accuracy"]) for name, part in pd.DataFrame(usable.values()).groupby("method")]
+    best = ", ".join(
+        f"{name} in {len(good)} (false-alarm rate {1 - good.mean():.2f})"
+        for name, good in sorted(won, key=lambda item: (-len(item[1]), str(item[0])))
     )
-    return f"In {len(usable)} of {len(parts)} categories a method tells good from defective images beyond chance. Best: {counts}."
+    return f"In {len(usable)} of {len(parts)} categories a method tells good from defective images beyond chance. Best: {best}."
 
 
 def _over_categories(rows: pd.DataFrame, ranked: Ranks) -> str:

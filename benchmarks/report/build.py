@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,7 +89,9 @@ def build(
     store = RunStore(results)
     contents = read_contents(results)
     records = contents.records
-    runs = leaderboard(records, partial(decisions, store) if interval == "bootstrap" else None)
+    runs = leaderboard(
+        records, (lambda record: decisions(store.where(record), record)) if interval == "bootstrap" else None
+    )
     if runs.empty:
         contents.complain()
         failures = f" ({len(records)} failed; `defectbench list runs` names them)" if records else ""

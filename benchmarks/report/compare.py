@@ -184,8 +184,8 @@ def _same_images(key: Key, first: _Side, second: _Side) -> tuple[Sequence[Decisi
     seeds = sorted(old.keys() & new.keys())
     if not seeds or old[seeds[0]].test_data != new[seeds[0]].test_data:
         return None
-    before = [decisions(first.store, old[seed]) for seed in seeds]
-    after = [decisions(second.store, new[seed]) for seed in seeds]
+    before = [decisions(first.store.where(old[seed]), old[seed]) for seed in seeds]
+    after = [decisions(second.store.where(new[seed]), new[seed]) for seed in seeds]
     same = all(np.array_equal(before[0].images_N, other.images_N) for other in [*before, *after])
     return (before, after) if same else None
 

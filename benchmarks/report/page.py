@@ -373,15 +373,8 @@ def _notes(cell: Cell) -> list[str]:
     """What a reader should know before using the cell's numbers: seeds that failed, and warnings of the method."""
     failed = [f"{len(cell.failed)} of {len(cell.failed) + len(cell.runs)} seeds failed"] if cell.failed else []
     data = sorted({text for run in cell.runs for text in run.record.warnings})
-    return (
-        failed
-        + data
-        + [
-            f"seed {run.record.seed}: {run.result.facts['warning']}"
-            for run in cell.runs
-            if "warning" in run.result.facts
-        ]
-    )
+    warned = [run for run in cell.runs if "warning" in run.result.facts]
+    return [*failed, *data, *(f"seed {run.record.seed}: {run.result.facts['warning']}" for run in warned)]
 
 
 def _key(table: PaperTable, method: str, category: str) -> str:

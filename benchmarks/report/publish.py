@@ -83,7 +83,7 @@ def _reason(store: RunStore, record: Record) -> str:
     if record.revision.endswith("+changes"):
         return "the code differed from its revision; commit, then run it again with force=true"
     try:
-        decisions(store, record)
+        decisions(store.where(record), record)
     except UserError as error:
         return str(error)
     return ""

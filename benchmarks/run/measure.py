@@ -97,12 +97,7 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
         take = scores.add_test if alone else scores.add_test_of_folds
         predict(method if alone else Committee(methods), category.test, take)
 
-    costs: dict[str, Any] = {
-        "fit_seconds": fit_seconds,
-        "ms_per_image": maps.ms_per_image,
-        "peak_memory_mib": peak_memory_mib(),
-        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
-    }
+    costs = _costs(fit_seconds, maps.ms_per_image)
     facts = {**methods[0].facts(), **_promise(config, rule, scores)}
     if "warning" in facts:
         log.warning("%s", facts["warning"])
@@ -112,6 +107,16 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
     result = replace(result, **costs)
     tell_result(trainer.loggers, result, folder)
     return result
+
+
+def _costs(fit_seconds: float, ms_per_image: float) -> dict[str, Any]:
+    """What a cell has taken up to now; an inspector is saved later, and does not count."""
+    return {
+        "fit_seconds": fit_seconds,
+        "ms_per_image": ms_per_image,
+        "peak_memory_mib": peak_memory_mib(),
+        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
+    }
 
 
 def check_request(config: DictConfig, category: Category) -> None:

@@ -22,10 +22,10 @@ from benchmarks.data.images import Fit, size_of
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.map_files import StoredMap, map_path, write_map
 from benchmarks.data.masks import read_mask
+from benchmarks.data.placement import map_on_image
 from benchmarks.protocol.area_score import area_in_pixels, area_scores
 from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.pixel_metrics import PixelScores
-from benchmarks.protocol.placement import map_on_image
 from benchmarks.protocol.regions import regions_above
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.run.kept_maps import BatchOfMaps, KeptMaps

@@ -221,7 +221,7 @@ def _record(path: Path) -> Record:
         found = path.stat()
     except OSError:
         return read_record(path)
-    return _parsed(path, found.st_ino, found.st_mtime_ns, found.st_size)
+    return _parsed(path, found.st_ino, found.st_ctime_ns, found.st_size)
 
 
 @lru_cache(maxsize=10_000)

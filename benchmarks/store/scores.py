@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,6 @@ from benchmarks.protocol.decision import Share, classified_correctly
 from benchmarks.protocol.sample_decision import threshold_at
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.record import OWN, SCORES, Record, Result
-
-if TYPE_CHECKING:
-    from benchmarks.store.runs import RunStore
 
 SCORE = "score"  # of a sample without a map
 OWN_SCORE = "score_own"  # of a method that scores images beside its map
@@ -66,14 +63,14 @@ def hash_of_scores(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def decisions(store: "RunStore", record: Record) -> Decisions:
-    """Decisions of a finished run.
+def decisions(folder: Path, record: Record) -> Decisions:
+    """Decisions of a finished run, whose folder this is.
 
     Raises:
         UserError: its `scores.csv` is absent, unreadable, or not the one that the record was made from.
     """
     assert record.result is not None
-    table = _checked(store.where(record) / SCORES, record, record.result)
+    table = _checked(folder / SCORES, record, record.result)
     test = table[table["split"] == "test"]
     defective = test["defective"].to_numpy(dtype=bool)
     right = (test[deciding_column(record.result)].to_numpy() > record.result.deciding_threshold) == defective

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
-from benchmarks.common.files import write_text
+from benchmarks.common.files import write_texts
 from benchmarks.report.formats import plain
 from benchmarks.store import paper
 from benchmarks.store.leaderboard import leaderboard
@@ -54,11 +54,12 @@ def build(results: Path, out: Path) -> Built:
     ]
     findings = [part for section in sections for part in (section.overview, *(c.findings for c in section.categories))]
     frames = (study.curves, study.subsets, study.cells, study.categories, study.ranks)
-    files = [_write_csv(out / name, frame) for name, frame in zip(TABLES, frames, strict=True)]
-    for name, text in (("area_study.md", _markdown(findings)), ("area_study.html", page(sections))):
-        write_text(out / name, text)
-        files.append(out / name)
-    return Built(findings, files, contents.unreadable)
+    texts = {
+        **{name: frame.to_csv(index=False, float_format="%.6g") for name, frame in zip(TABLES, frames, strict=True)},
+        "area_study.md": _markdown(findings),
+        "area_study.html": page(sections),
+    }
+    return Built(findings, write_texts(out, texts), contents.unreadable)
 
 
 def _on_random_weights(rows: pd.DataFrame) -> list[str]:
@@ -76,11 +77,6 @@ def _section(study: AreaStudy, dataset: str, budget: str, random: list[str]) -> 
     if random:
         whole.sentences.append(f"On random weights, so that its numbers mean nothing: {', '.join(random)}.")
     return Section(whole, categories)
-
-
-def _write_csv(path: Path, frame: pd.DataFrame) -> Path:
-    write_text(path, frame.to_csv(index=False, float_format="%.6g"))
-    return path
 
 
 def _markdown(findings: list[Findings]) -> str:

@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.choose.asking import drawn
 from benchmarks.common.errors import UserError
-from benchmarks.common.files import write_text
+from benchmarks.common.files import write_texts
 from benchmarks.config import composed, instantiated
 from benchmarks.data.index import Category
 from benchmarks.inspect import Inspector
@@ -71,9 +71,7 @@ def build(results: Sequence[Path], out: Path) -> Built:
         "categories.csv": categories.to_csv(index=False, float_format="%.4f"),
         "stand_in.md": _markdown(categories),
     }
-    for name, text in texts.items():
-        write_text(out / name, text)
-    return Built(categories, texts["stand_in.md"], [out / name for name in texts])
+    return Built(categories, texts["stand_in.md"], write_texts(out, texts))
 
 
 def measured(results: Sequence[Path]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
-from benchmarks.common.files import write_text
+from benchmarks.common.files import write_texts
 from benchmarks.protocol.decision import Share, classified_correctly
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.runs import Contents, RunStore, Unreadable
@@ -74,9 +74,7 @@ def build(results: Path, out: Path) -> Built:
         "rules.csv": rules.to_csv(index=False, float_format="%.6g"),
         "thresholds.md": _markdown(rules),
     }
-    for name, text in texts.items():
-        write_text(out / name, text)
-    return Built(runs, rules, [out / name for name in texts], contents.unreadable)
+    return Built(runs, rules, write_texts(out, texts), contents.unreadable)
 
 
 def _run_rows(grid: Grid) -> Iterator[dict[str, Any]]:

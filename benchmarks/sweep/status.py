@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from hydra.errors import HydraException
-from rich.progress import track
 from rich.table import Table
+from tqdm import tqdm
 
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.config import belongs, options, quoted
@@ -43,8 +43,7 @@ def run_statuses(results: Path, records: Iterable[Record], data_root: Path | Non
     known = [(record, _known(record, requests)) for record in records]
     open_ = [record for record, status in known if status is None]
     compared = {
-        record.cell: _compared(record, data_root)
-        for record in track(open_, "comparing", transient=True, disable=not open_)
+        record.cell: _compared(record, data_root) for record in tqdm(open_, "comparing", leave=False, disable=None)
     }
     return [status or compared[record.cell] for record, status in known]
 

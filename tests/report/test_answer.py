@@ -41,7 +41,9 @@ def test_many_categories_are_counted() -> None:
     text = answer(
         leaderboard(("cap", "a", 0.9, 0.9), ("nut", "b", 1.0, 1.0), ("pin", "b", 1.0, 0.9), ("rod", "a", 0.5, 0.5))
     )
-    assert text.startswith("In 3 of 4 categories") and text.endswith("Best: b in 2, a in 1.")
+    assert text.startswith("In 3 of 4 categories") and text.endswith(
+        "Best: b in 2 (false-alarm rate 0.00), a in 1 (false-alarm rate 0.10)."
+    )
 
 
 def test_published_numbers_alone_are_no_answer() -> None:

@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> RunStore:
 def test_decisions_are_those_of_the_record(store: RunStore) -> None:
     record = store.find(CELL)
     assert record is not None and record.result is not None and record.result.good is not None
-    found = decisions(store, record)
+    found = decisions(store.where(record), record)
     assert len(found.images_N) == 83 and found.images_N[0] == "test/good/000.png"
     assert found.right_N[~found.defective_N].sum() == record.result.good.correct
 
@@ -43,4 +43,4 @@ def test_scores_that_do_not_fit_the_record_are_refused(store: RunStore, damage: 
     assert record is not None
     path.write_text(damage(path.read_text()))  # type: ignore[operator]
     with pytest.raises(UserError, match=rf"scores\.csv.*{message}"):
-        decisions(store, record)
+        decisions(store.where(record), record)

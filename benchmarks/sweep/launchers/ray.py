@@ -89,7 +89,7 @@ def _ends(jobs: Sequence[Job], new_actor: Callable[[], Any], places: Callable[[]
                 idle.append(new_actor() if lost and waiting else worker)
                 yield job, lost
             if not done:
-                places()
+                places()  # raises where the nodes that had room are gone: the rest would wait for ever
     finally:
         for worker in [*idle, *(worker for worker, _ in running.values())]:
             ray.kill(worker)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.data.images import Fit, decode
-from benchmarks.protocol.placement import area_on_image, map_on_image
+from benchmarks.data.placement import area_on_image, map_on_image
 from tests.conftest import save
 
 SIZES = [(40, 100), (100, 40), (64, 64), (33, 71)]
