@@ -131,7 +131,9 @@ def percent(rate: float) -> str:
 
 def _share(share: Share) -> str:
     low, high = share.interval
-    return f"{share.correct} of {share.total} ({_whole(share.ratio)}, 95\u00a0% interval {_whole(low)} to {_whole(high)})"
+    return (
+        f"{share.correct} of {share.total} ({_whole(share.ratio)}, 95\u00a0% interval {_whole(low)} to {_whole(high)})"
+    )
 
 
 def _whole(share: float) -> str:
