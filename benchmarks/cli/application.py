@@ -1,5 +1,6 @@
 """The Hydra application behind `defectbench run`."""
 
+import argparse
 import logging
 import signal
 import sys
@@ -24,6 +25,7 @@ def run(arguments: Sequence[str]) -> None:
         HydraException, UserError: whatever went wrong.
     """
     sys.argv = ["defectbench run", *arguments]
+    _let_help_texts_be_late()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, interrupted)
     _raised.clear()
@@ -45,6 +47,12 @@ def main(config: DictConfig) -> None:
         log.info(run_in_words(run(config)))
     except Exception as error:
         _raised.append(error)
+
+
+def _let_help_texts_be_late() -> None:
+    """Python 3.14's argparse reads each help text when its option is added; Hydra 1.3 has one that is none until it is printed."""
+    if hasattr(argparse.ArgumentParser, "_check_help"):
+        argparse.ArgumentParser._check_help = lambda parser, action: None
 
 
 def interrupted(signum: int, frame: FrameType | None) -> None:
