@@ -2,6 +2,9 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks.common.words import printable
 
@@ -27,3 +30,19 @@ def quieten_lightning() -> None:
     for package in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(package).setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", module=rf"{package}\.")
+
+
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """Keep the lines of the project and of Lightning, with their times, in a file as well."""
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("benchmarks", "methods", "pytorch_lightning")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()

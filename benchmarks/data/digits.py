@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.common.errors import UserError
+from benchmarks.common.errors import UnusableData, UserError
 from benchmarks.data.index import GOOD
 from benchmarks.data.samples import Samples
 from benchmarks.data.split import hold_out
@@ -106,10 +106,10 @@ def _part(folder: Path, part: str) -> Digits:
     labels_file = _file(folder, f"{part}-labels-idx1-ubyte")
     assert images_file is not None
     if labels_file is None:
-        raise UserError(f"{images_file} has no labels beside it: {part}-labels-idx1-ubyte is missing.")
+        raise UnusableData(f"{images_file} has no labels beside it: {part}-labels-idx1-ubyte is missing.")
     images, labels = _read_idx(images_file, IMAGES_MAGIC), _read_idx(labels_file, LABELS_MAGIC)
     if len(images) != len(labels):
-        raise UserError(f"{images_file} holds {len(images)} images, {labels_file} {len(labels)} labels.")
+        raise UnusableData(f"{images_file} holds {len(images)} images, {labels_file} {len(labels)} labels.")
     return Digits((images / np.float32(255)).astype(np.float32), labels, _names(part, len(labels)))
 
 
@@ -122,20 +122,22 @@ def _read_idx(path: Path, magic: int) -> NDArray[np.uint8]:
     """An array in IDX format: magic number, lengths of the dimensions (big-endian), then the bytes.
 
     Raises:
-        UserError: another format, or an incomplete file.
+        UnusableData: another format, or an incomplete file.
     """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be unpacked ({error}): fetch it again.") from error
+        raise UnusableData(f"{path} cannot be unpacked ({error}): fetch it again.") from error
     dimensions = magic & 255
     length = 4 * (1 + dimensions)
     header = np.frombuffer(content[:length] if len(content) >= length else b"", ">i4").astype(np.int64)
     if len(header) == 0 or header[0] != magic or (header[1:] < 0).any():
-        raise UserError(f"{path} is no IDX file of {'images' if magic == IMAGES_MAGIC else 'labels'}: fetch it again.")
+        raise UnusableData(
+            f"{path} is no IDX file of {'images' if magic == IMAGES_MAGIC else 'labels'}: fetch it again."
+        )
     values = np.frombuffer(content, np.uint8, offset=4 * len(header))
     if values.size != np.prod(header[1:]):
-        raise UserError(
+        raise UnusableData(
             f"{path} is incomplete: {values.size} bytes, its header says {np.prod(header[1:])}. Fetch it again."
         )
     return values.reshape(header[1:])

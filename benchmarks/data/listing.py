@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.common.errors import UserError
+from benchmarks.common.errors import UnusableData
 from benchmarks.data.images import FORMATS_IN_WORDS, IMAGE_SUFFIXES, what_is
 from benchmarks.data.index import Finding
 
@@ -55,7 +55,7 @@ def listing(folder: Path) -> Listing:
     """The entries of a folder that are not hidden; nothing if it is not there.
 
     Raises:
-        UserError: an entry is neither file nor folder (a named pipe would be waited for), or a folder's name is not UTF-8.
+        UnusableData: an entry is neither file nor folder (a named pipe would be waited for), or a folder's name is not UTF-8.
     """
     found = Listing()
     if not folder.is_dir():
@@ -68,7 +68,7 @@ def listing(folder: Path) -> Listing:
             check_name(path)
             found.folders.append(path)
         elif not entry.is_file():
-            raise UserError(f"{path} is {what_is(path)}, not a file. Remove it.")
+            raise UnusableData(f"{path} is {what_is(path)}, not a file. Remove it.")
         else:
             (found.images if path.suffix.lower() in IMAGE_SUFFIXES else found.others).append(path)
     return found
@@ -83,7 +83,7 @@ def check_name(path: Path) -> None:
         str(path).encode()
     except UnicodeEncodeError:
         shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-        raise UserError(
+        raise UnusableData(
             f"The name {shown} is not UTF-8, as names in archives from Windows can be, and no record could hold it. Rename it."
         ) from None
 

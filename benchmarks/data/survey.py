@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common.errors import UserError
+from benchmarks.common.errors import UnusableData, UserError
 from benchmarks.common.pool import pool
 from benchmarks.data.fingerprint import hash_of
-from benchmarks.data.images import Header, gray_histogram, header
+from benchmarks.data.headers import quick_header
+from benchmarks.data.images import Header, gray_histogram
 from benchmarks.data.index import Category, Finding, ImageFile, Level, counted, named
 from benchmarks.data.masks import MaskContent, content_of, lowest_defect
 
@@ -45,11 +46,11 @@ class Survey:
         """Stop what would give wrong numbers.
 
         Raises:
-            UserError: there are errors; all are named.
+            UnusableData: there are errors; all are named.
         """
         if errors := self.texts("error"):
             numbered = errors if len(errors) == 1 else [f"({n}) {text}" for n, text in enumerate(errors, 1)]
-            raise UserError(f"{self.category.name}: " + "\n".join(numbered))
+            raise UnusableData(f"{self.category.name}: " + "\n".join(numbered))
 
 
 def survey(category: Category, held_out_share: float | None = None, bits: int | None = None) -> Survey:
@@ -81,7 +82,7 @@ def _headers(category: Category) -> tuple[dict[Path, Header], list[str]]:
     headers, unreadable = {}, []
     for path in _files(category):
         try:
-            headers[path] = header(path)
+            headers[path] = quick_header(path)
         except UserError as error:
             unreadable.append(str(error))
     return headers, unreadable

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from benchmarks.common.errors import UserError, nearest
+from benchmarks.common.errors import UnusableData, UserError, nearest
 from benchmarks.data.images import what_is
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
 from benchmarks.data.listing import check_name, listing
@@ -77,7 +77,7 @@ def read_table(table: Path, name: str, layout: Layout, root: Path) -> Category:
         drawn = f"share {layout.test_share:g}, seed {layout.test_seed}"
         split = f"{sum(chosen)} of {len(good)} good images drawn for testing ({drawn})"
     if not train:
-        raise UserError(f"{table} lists no good image of '{name}' to fit to (labels read as good: {_good(layout)}).")
+        raise UnusableData(f"{table} lists no good image of '{name}' to fit to (labels read as good: {_good(layout)}).")
     images = one_place_each(
         [*(_image("train", row) for row in train), *(_image("test", row) for row in test)], findings
     )
@@ -98,12 +98,12 @@ def _image(part: str, row: _Row) -> ImageFile:
 def _row(table: Path, line: int, row: Mapping[str, str], layout: Layout, root: Path) -> _Row:
     for column in ("path", "label"):
         if not row.get(column):
-            raise UserError(f"{table}, line {line}: no {column}. Fill it, or remove the line.")
+            raise UnusableData(f"{table}, line {line}: no {column}. Fill it, or remove the line.")
     label, split = row["label"], row.get("split", "").casefold()
     kind = GOOD if layout.is_good(label) else label if layout.good else NORMAL_LABELS.get(label, label)
     part = "train" if split in TRAIN_NAMES else "test" if split in TEST_NAMES else split
     if part not in {"train", "test", ""}:
-        raise UserError(f"{table}, line {line}: split is '{row['split']}', not train or test.")
+        raise UnusableData(f"{table}, line {line}: split is '{row['split']}', not train or test.")
     mask = _file(table, line, root, row["mask"]) if row.get("mask") and kind != GOOD else None
     return _Row(line, _file(table, line, root, row["path"]), row["path"].replace("\\", "/"), kind, part, mask)
 
@@ -112,7 +112,7 @@ def _file(table: Path, line: int, root: Path, text: str) -> Path:
     path = root / text.replace("\\", "/")
     check_name(path)
     if not path.is_file():
-        raise UserError(f"{table}, line {line}: {path} is {what_is(path)}. Paths count from {root}.")
+        raise UnusableData(f"{table}, line {line}: {path} is {what_is(path)}. Paths count from {root}.")
     return path
 
 
@@ -131,14 +131,14 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
             for values in reader:
                 if any(map(str.strip, values)):
                     if len(values) != len(columns):
-                        raise UserError(
+                        raise UnusableData(
                             f"{table}, line {reader.line_num}: {len(values)} values, the header has {len(columns)}."
                         )
                     yield reader.line_num, {name: value.strip() for name, value in zip(columns, values, strict=True)}
     except UnicodeDecodeError as error:
-        raise UserError(f"{table} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8.") from error
+        raise UnusableData(f"{table} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8.") from error
     except csv.Error as error:
-        raise UserError(f"{table} cannot be read as CSV: {error}.") from error
+        raise UnusableData(f"{table} cannot be read as CSV: {error}.") from error
 
 
 def _columns(header: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.common.errors import UserError, nearest
+from benchmarks.common.errors import UnusableData, UserError, nearest
 from benchmarks.data.index import GOOD
 from benchmarks.data.samples import Samples
 from benchmarks.data.split import hold_out
@@ -43,7 +43,8 @@ def read_rows(
         drop: columns to leave out. A first column without a name is an index, and left out too.
 
     Raises:
-        UserError: a file that cannot be read, a column that is missing, holds text or gaps, no normal rows.
+        UnusableData: a file that cannot be read, a column that holds text or gaps.
+        UserError: a file or column that is missing, no normal rows.
     """
     values, kinds, names = _embedded() if csv is None else _from_csv(Path(csv), label, normal, drop)
     is_normal = kinds == GOOD
@@ -83,11 +84,11 @@ def _from_csv(path: Path, label: str, normal: str | int | float, drop: Collectio
                 values.append(_numbers(path, chunk[columns]))
                 labels.append(_labels(path, chunk[label]))
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8.") from error
+        raise UnusableData(f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise UserError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
+        raise UnusableData(f"{path} cannot be read as CSV: {str(error).strip()}") from error
     if not sum(map(len, values)):
-        raise UserError(f"{path} holds no rows.")
+        raise UnusableData(f"{path} holds no rows.")
     texts = np.concatenate(labels)
     is_normal = texts == _as_text(normal)
     if not is_normal.any():
@@ -103,14 +104,14 @@ def _style(path: Path, label: str) -> dict[str, Any]:
     """How a table is written, by its first two lines: comma, semicolon or tab; decimal point or comma; with or without a BOM.
 
     Raises:
-        UserError: the rows are longer than the header.
+        UnusableData: the rows are longer than the header.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         head, first = file.readline(), file.readline()
     separator = max(",;\t", key=head.count)
     header, row = next(csv_lines([head], delimiter=separator), []), next(csv_lines([first], delimiter=separator), [])
     if len(row) > len(header):
-        raise UserError(
+        raise UnusableData(
             f"{path}, line 2: {len(row)} values, but the header has {len(header)} columns. If the first column is a row number, as "
             "R's write.table leaves it, give it a name in the header."
         )
@@ -143,7 +144,7 @@ def _numbers(path: Path, chunk: pd.DataFrame) -> NDArray[np.float64]:
         numbers = pd.to_numeric(chunk[name], errors="coerce")
         text = chunk[name][numbers.isna() & chunk[name].notna()]
         if len(text):
-            raise UserError(
+            raise UnusableData(
                 f"{path}, line {_line(text.index[0])}: column '{name}' holds text ('{text.iloc[0]}'), only numbers can be used. "
                 f"Leave it out with data.drop=[{name}], or encode it as numbers."
             )
@@ -153,7 +154,7 @@ def _numbers(path: Path, chunk: pd.DataFrame) -> NDArray[np.float64]:
     if len(gaps):
         row, column = gaps[0]
         what = "is empty" if np.isnan(values[row, column]) else "is infinite"
-        raise UserError(
+        raise UnusableData(
             f"{path}, line {_line(chunk.index[row])}: column '{chunk.columns[column]}' {what}. Remove or fill such rows, or leave "
             f"the column out with data.drop=[{chunk.columns[column]}]."
         )
@@ -164,7 +165,7 @@ def _labels(path: Path, labels: pd.Series) -> NDArray[np.object_]:
     missing = labels.isna() | (labels.str.strip() == "")
     if missing.any():
         line = _line(labels.index[missing][0])
-        raise UserError(f"{path}, line {line}: no label in column '{labels.name}'. Remove such rows or label them.")
+        raise UnusableData(f"{path}, line {line}: no label in column '{labels.name}'. Remove such rows or label them.")
     return np.array([_as_text(label) for label in labels], object)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from benchmarks.common.errors import UserError
+from benchmarks.common.errors import UnusableData
 from benchmarks.common.words import printable
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
 from benchmarks.data.listing import Listing, images_below, listing, stem_of, unread
@@ -19,7 +19,7 @@ class _Found(NamedTuple):
 
     kind: str
     path: Path
-    inside: PurePosixPath
+    inside: str
     """Its path inside the folder of its kind."""
 
 
@@ -33,7 +33,7 @@ def read_tree(folder: Path, name: str, layout: Layout) -> Category:
     """The category that a folder holds.
 
     Raises:
-        UserError: it has no good image to fit to, or an empty test folder.
+        UnusableData: it has no good image to fit to, or an empty test folder.
     """
     return _Tree(folder, layout).category(name)
 
@@ -46,6 +46,7 @@ class _Tree:
         self.others: list[Path] = []
         self.below: list[Path] = []
         self.findings: list[Finding] = []
+        self.ways: dict[Path, str] = {}
 
     def category(self, name: str) -> Category:
         top = listing(self.folder)
@@ -66,18 +67,18 @@ class _Tree:
             test += [found for found in more if found.kind != GOOD]
         else:
             kinds = [found for sub in beside for found in self._in(sub)]
-            good = [*(_Found(GOOD, path, PurePosixPath(path.name)) for path in top.images), *_of(kinds, GOOD)]
+            good = [*(_Found(GOOD, path, path.name) for path in top.images), *_of(kinds, GOOD)]
             test = [found for found in kinds if found.kind != GOOD]
             layout = "folders of good and of bad images" if test else "good images alone"
         if not good:
-            raise UserError(self._no_good(bool(train_folders), beside))
+            raise UnusableData(self._no_good(bool(train_folders), beside))
         test = self._with_bad_of(train, test)
         split = ""
         if not test_folders:
             good, drawn, split = self._drawn(good)
             test = [*drawn, *test]
         if not test:
-            raise UserError(
+            raise UnusableData(
                 f"{test_folders[0]} holds no image: put good ones into test/good, defective ones into test/<defect>."
             )
         self._say_good_names(good, test)
@@ -97,7 +98,7 @@ class _Tree:
         for folder in folders:
             here = self._listing(folder)
             if folder.name.casefold() in TRAIN_NAMES:
-                found += [_Found(GOOD, path, PurePosixPath(path.name)) for path in here.images]
+                found += [_Found(GOOD, path, path.name) for path in here.images]
             else:
                 self._left_out(here.images, "lie in test itself, so that nobody can tell whether they are good")
             for sub in here.folders:
@@ -111,11 +112,11 @@ class _Tree:
         here = self._listing(folder)
         if here.images or not here.folders:
             self.below += _images(here.folders)
-            yield from (_Found(kind, path, PurePosixPath(path.name)) for path in here.images)
+            yield from (_Found(kind, path, path.name) for path in here.images)
             return
         for sub in here.folders:
             for found in self._in(sub, GOOD if kind == GOOD else sub.name):
-                yield found._replace(inside=sub.name / found.inside) if kind == GOOD else found
+                yield found._replace(inside=f"{sub.name}/{found.inside}") if kind == GOOD else found
 
     def _listing(self, folder: Path) -> Listing:
         here = listing(folder)
@@ -162,7 +163,7 @@ class _Tree:
             path.parent.relative_to(self.folder).as_posix()
             for part in parts
             for kind, path, inside in part
-            if kind == GOOD and len(inside.parts) == 1 and path.parent != self.folder and path.parent.name != GOOD
+            if kind == GOOD and "/" not in inside and path.parent != self.folder and path.parent.name != GOOD
         )
         self.findings += [
             Finding(
@@ -175,8 +176,15 @@ class _Tree:
 
     def _file(self, part: str, found: _Found) -> ImageFile:
         kind, path, inside = found
-        name = printable(path.relative_to(self.folder).as_posix())
-        return ImageFile(path, name, kind, place=printable(f"{part}/{kind}/{inside.with_suffix('')}"))
+        name = f"{self._inside(path.parent)}{path.name}"
+        place = f"{part}/{kind}/{inside.removesuffix(path.suffix)}"
+        return ImageFile(path, printable(name), kind, place=printable(place))
+
+    def _inside(self, folder: Path) -> str:
+        """The way from the category to a folder in it, worked out once for each."""
+        if folder not in self.ways:
+            self.ways[folder] = "".join(f"{part}/" for part in folder.relative_to(self.folder).parts)
+        return self.ways[folder]
 
     def _with_masks(self, images: list[ImageFile], folders: Iterable[Path]) -> list[ImageFile]:
         """The test images with their masks, those that turned out to be masks taken out."""
@@ -206,7 +214,7 @@ def _of(found: Iterable[_Found], kind: str) -> list[_Found]:
 
 
 def _order(found: _Found) -> tuple[str, str]:
-    return found.kind, str(found.inside)
+    return found.kind, found.inside
 
 
 def _images(folders: Iterable[Path]) -> list[Path]:

@@ -4,8 +4,7 @@ import logging
 import os
 import shutil
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -17,8 +16,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common import provenance
-from benchmarks.common.errors import UserError
+from benchmarks.common.errors import UnusableData, UserError
 from benchmarks.common.files import plain_name, write_text
+from benchmarks.common.logs import logged_to
 from benchmarks.common.project import revision
 from benchmarks.common.words import printable
 from benchmarks.config import applies, composed, instantiated, refuse_foreign_targets, settle_flags, targets
@@ -53,15 +53,18 @@ def run(config: DictConfig) -> Record:
 
     Raises:
         Busy: another process is running it.
-        UserError: the method does not take this kind of category; the data or the configuration cannot be used; or the run failed,
-            and a folder beside or in its place then says why.
+        UserError: the method does not take this kind of category, or the configuration cannot be used; or the run failed, perhaps
+            as its data cannot be used, and a folder beside or in its place then says why.
     """
     refuse_foreign_targets(config)
     settle_flags(config)
     check(config)
     cell = _cell(config)
     with isolated(), limited_threads(threads_of(config)):
-        return _run(config, cell)
+        try:
+            return _run(config, cell)
+        except UnusableData as error:
+            raise UserError(_kept_failure(config, cell, error)) from error
 
 
 def _run(config: DictConfig, cell: Cell) -> Record:
@@ -69,7 +72,7 @@ def _run(config: DictConfig, cell: Cell) -> Record:
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
     benchmark.validate(config, category)
-    wanted = _identity(config, benchmark, category)
+    wanted = _identity(config, benchmark, benchmark.train_fingerprint(config, category))
     store = RunStore(Path(config.results.dir))
     with store.claim(cell):
         record = None if config.force else _standing(store, cell, wanted, config, benchmark, category)
@@ -101,7 +104,7 @@ def changes_since(record: Record) -> list[str]:
         config.data.cache_dir = None  # the record may come from anywhere: looking at it writes nothing anew
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config, make=False)
-    wanted = _identity(config, benchmark, category)
+    wanted = _identity(config, benchmark, benchmark.train_fingerprint(config, category))
     return _changes(record, wanted, lambda: benchmark.test_fingerprint(config, category))
 
 
@@ -129,7 +132,7 @@ def _overrides() -> tuple[str, ...]:
 # -- what stands ------------------------------------------------------------------------------------------------------------------
 
 
-def _identity(config: DictConfig, benchmark: Benchmark, category: Any) -> Identity:
+def _identity(config: DictConfig, benchmark: Benchmark, train_data: str) -> Identity:
     # what only the images tell is filled in later, whatever was said of it
     settled = OmegaConf.merge(config, {"channels": None, "columns": None})
     resolved: dict[str, Any] = OmegaConf.to_container(settled, resolve=True)  # type: ignore[assignment]
@@ -139,7 +142,7 @@ def _identity(config: DictConfig, benchmark: Benchmark, category: Any) -> Identi
     }
     return Identity(
         config={key: resolved[key] for key in RECORDED} | ({FILES: contents} if contents else {}),
-        train_data=benchmark.train_fingerprint(config, category),
+        train_data=train_data,
         code=code_fingerprint(_modules(resolved["method"]), [*benchmark.modules, *_modules(resolved["data"])]),
         versions=provenance.versions(),
     )
@@ -225,7 +228,7 @@ def _run_and_record(
     cell = Cell(config.method.name, config.category.name, config.seed)
     state = CellState(state_folder(store.folder(cell)), identity, config.checkpoint.minutes)
     begun = record = _begun(config, identity, warnings)
-    with ends_at_sigterm(), store.writing(record.cell) as folder, _logged_to(folder / "log.txt"):
+    with ends_at_sigterm(), store.writing(record.cell) as folder, logged_to(folder / "log.txt"):
         log.info("running: %s, budget %s", record.cell, record.budget)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
         try:
@@ -240,13 +243,27 @@ def _run_and_record(
             )
             text = record.to_json()
         except Exception as error:  # whatever it is: this cell has failed, and its folder must say why
-            (folder / ERROR).write_text(printable(traceback.format_exc()), encoding="utf-8")
-            record = replace(begun, error=_in_words(error), seconds=state.seconds)
+            record = _failed(begun, error, folder, state.seconds)
             text = record.to_json()
         write_text(folder / RECORD, text)
     if record.status == "failed":
         raise UserError(_failure(store, record))
     return record
+
+
+def _kept_failure(config: DictConfig, cell: Cell, error: UnusableData) -> str:
+    """Keep the record of a cell that failed before it could begin; the message."""
+    store, identity = RunStore(Path(config.results.dir)), _identity(config, instantiated(config.benchmark), "")
+    with store.claim(cell), store.writing(cell) as folder:
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+        record = _failed(_begun(config, identity, ()), error, folder, 0.0)
+        write_text(folder / RECORD, record.to_json())
+    return _failure(store, record)
+
+
+def _failed(begun: Record, error: Exception, folder: Path, seconds: float) -> Record:
+    (folder / ERROR).write_text(printable("".join(traceback.format_exception(error))), encoding="utf-8")
+    return replace(begun, error=_in_words(error), seconds=seconds)
 
 
 def _begun(config: DictConfig, identity: Identity, warnings: tuple[str, ...]) -> Record:
@@ -292,22 +309,6 @@ def _accelerator(config: DictConfig) -> str:
 def _device(config: DictConfig) -> str:
     on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
     return torch.cuda.get_device_name() if on_gpu else provenance.processor()
-
-
-@contextmanager
-def _logged_to(path: Path) -> Iterator[None]:
-    """Keep the lines of the project and of Lightning, with their times, in a file as well."""
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("benchmarks", "methods", "pytorch_lightning")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
-        handler.close()
 
 
 def _in_words(error: Exception) -> str:

@@ -1,9 +1,11 @@
 """What an attempt does to a finished run: nothing, unless it finishes too. Measuring is a stand-in, all else is the product."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import DictConfig
@@ -16,7 +18,7 @@ from benchmarks.run.images import Defects
 from benchmarks.run.scores import write_scores
 from benchmarks.store.record import Result
 from benchmarks.store.runs import RunStore
-from tests.conftest import compose
+from tests.conftest import compose, save
 from tests.store.test_runs import RESULT
 
 NAN = {"confidence": float("nan")}
@@ -93,6 +95,32 @@ def test_a_failed_attempt_keeps_its_scores_and_lies_beside_the_run(
     monkeypatch.setattr(Defects, "measure", measured({}))
     ask(cell, "force=1")
     assert not beside.exists() and len(list(store.replaced.rglob("scores.csv"))) == 2
+
+
+def _bad_mask(root: Path) -> None:
+    save(next(root.rglob("000_mask.png")), np.zeros((5, 5), np.uint8))
+
+
+def _empty_good_folder(root: Path) -> None:
+    for path in root.rglob("train/good/*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(("spoil", "reason"), [(_bad_mask, "has 5 x 5 pixels"), (_empty_good_folder, "holds no image")])
+def test_data_that_cannot_be_used_leave_a_failed_record_and_the_run_as_it_was(
+    cell: list[str], tmp_path: Path, spoil: Any, reason: str
+) -> None:
+    record = ask(cell)
+    store = RunStore(tmp_path / "results")
+    spoil(tmp_path / "data")
+    with pytest.raises(UserError, match=rf"failed: [\s\S]*{reason}[\s\S]*More in .*stays as it was"):
+        ask(cell)
+    beside = store.failed_folder(record.cell)
+    assert store.find(record.cell) == record and reason in (beside / "error.txt").read_text()
+    with pytest.raises(UserError, match=rf"failed: [\s\S]*{reason}"):
+        ask(cell, "seed=1")
+    failed = store.find(replace(record.cell, seed=1))
+    assert failed is not None and failed.status == "failed" and reason in failed.error
 
 
 def test_a_first_attempt_whose_test_images_cannot_be_hashed_keeps_what_was_measured(
