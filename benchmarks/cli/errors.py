@@ -1,6 +1,5 @@
 """How the command line tells errors: one message, no traceback."""
 
-import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from benchmarks.common.errors import UserError, nearest
+from benchmarks.common.errors import UserError, nearest, refusal
 from benchmarks.common.words import printable
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -40,10 +39,8 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         return f"There is no {group}={option}. {nearest(option, error.options)}"
-    if isinstance(error, OSError):
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        place = f" ({error.filename})" if error.filename else " where results.dir or data.cache_dir is" if full else ""
-        return f"{error.strerror or error}{place}. Finished runs are kept: fix this and re-run the same command."
+    if said := refusal(error):
+        return f"{said} Finished runs are kept: fix this and re-run the same command."
     reasons = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
     return "\n".join(reasons) + f"\n(set {FULL_ERROR}=1 for the traceback)"
 

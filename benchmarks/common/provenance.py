@@ -4,10 +4,13 @@ import atexit
 import gc
 import platform
 import resource
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+PROC = Path("/proc")
+"""What Linux tells of itself; elsewhere, and where it is hidden, less is known."""
 NUMERIC_PACKAGES = (
     "torch", "torchvision", "pytorch-lightning", "kornia", "numpy", "scipy", "scikit-learn", "numba", "pillow",
     "faiss-cpu", "faiss-gpu",
@@ -27,12 +30,8 @@ def versions() -> dict[str, str]:
 
 def processor() -> str:
     """The CPU's name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    name = _told("cpuinfo", "model name")
+    return name or platform.processor() or platform.machine()
 
 
 @cache
@@ -47,16 +46,20 @@ def reset_peak_memory() -> None:
     """Start counting the peak anew, so that one cell of a sweep does not inherit another's (Linux; elsewhere it does)."""
     gc.collect()  # of the last cell, trainer and method hold each other
     _leave_out_what_is_imported()
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5")
+    with suppress(OSError):
+        (PROC / "self/clear_refs").write_text("5")
 
 
 def peak_memory_mib() -> float:
     """Peak resident memory of this process since the last reset, in MiB."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _told("self/status", "VmHWM")
+    return int(peak.split()[0]) / 1024 if peak else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _told(file: str, key: str) -> str:
+    """The first value of a key in a file of /proc; empty if it is not there."""
+    try:
+        lines = (PROC / file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")

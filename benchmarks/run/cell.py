@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common import provenance
-from benchmarks.common.errors import UnusableData, UserError
+from benchmarks.common.errors import UnusableData, UserError, refusal
 from benchmarks.common.files import plain_name, write_text
 from benchmarks.common.logs import logged_to
 from benchmarks.common.project import revision
@@ -312,4 +312,6 @@ def _device(config: DictConfig) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    return printable(str(error) if isinstance(error, (UserError, MethodError)) else f"{type(error).__name__}: {error}")
+    if isinstance(error, (UserError, MethodError)):
+        return printable(str(error))
+    return printable(refusal(error) or f"{type(error).__name__}: {error}")

@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 from click import ClickException
@@ -63,7 +64,7 @@ def test_a_mistake_in_one_run(arguments: list[str], words: list[str]) -> None:
     [
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "No space left on device where results.dir or data.cache_dir is.",
+            f"No space left on device where results.dir, data.cache_dir or the temporary files are (TMPDIR, now {gettempdir()}).",
         ),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "results/runs"), "Not a directory (results/runs)."),
         (PermissionError(errno.EROFS, "Read-only file system", "data/cache"), "Read-only file system (data/cache)."),

@@ -136,6 +136,14 @@ def test_a_first_attempt_whose_test_images_cannot_be_hashed_keeps_what_was_measu
     assert "Input/output error" in (scores.parent / "error.txt").read_text()
 
 
+def test_a_cell_that_runs_out_of_memory_says_so(
+    cell: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Defects, "measure", lambda *_: np.empty(2**58))
+    with pytest.raises(UserError, match=r"failed: out of memory \(Unable to allocate [\s\S]*predict_batch_size"):
+        ask(cell)
+
+
 def test_a_run_that_was_replaced_is_taken_back_when_it_is_wanted_again(cell: list[str], tmp_path: Path) -> None:
     first = ask(cell)
     second = ask(cell, "method.model.deviation_floor=6")

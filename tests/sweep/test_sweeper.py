@@ -1,17 +1,23 @@
 """Sweeps as users run them: what runs, what is left out or looked up, what fails alone, and that the launcher changes no number."""
 
 import json
+import os
+import signal
 import sys
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from benchmarks.cli import main
+from benchmarks.run.images import Defects
 from benchmarks.sweep.launchers import pool
 from benchmarks.sweep.plan import planned_cells
+from tests.run.test_attempts import measured
 
 FORK = get_context("fork")
 """Processes that need not import torch anew."""
@@ -105,6 +111,34 @@ def test_two_sweeps_at_once_lose_nothing(tmp_path: Path) -> None:
     states = [json.loads(path.read_text())["status"] for path in (tmp_path / "results" / "runs").rglob("run.json")]
     assert states == ["finished"] * 6
     assert CliRunner().invoke(main, ["report", "--results", str(tmp_path / "results")]).exit_code == 0
+
+
+def test_a_cell_that_kills_its_process_twice_goes_last_and_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel ends a process that takes too much memory; measuring is a stand-in."""
+
+    def dies(self: Defects, config: DictConfig, *rest: Any) -> Any:
+        if config.category.name == "pill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return measured({})(self, config, *rest)
+
+    monkeypatch.setattr(Defects, "measure", dies)
+    cells = ["method=variation_model", "category=bottle,pill"]
+
+    def died() -> bool:
+        process = FORK.Process(target=sweep, args=(tmp_path, *cells))
+        process.start()
+        process.join(120)
+        return process.exitcode == -signal.SIGKILL
+
+    finished = tmp_path / "results/runs/variation_model/bottle/seed=0/run.json"
+    assert died() and not finished.exists()  # pill takes longest, and is the first
+    assert died() and json.loads(finished.read_text())["status"] == "finished"
+    third = sweep(tmp_path, *cells)
+    assert third.exit_code == 1 and "1 of 1 cells failed" in third.output
+    assert "took its sweep with it 2 times (out of memory" in " ".join(third.output.replace("│", " ").split())
+    assert died()  # it was asked for once more
 
 
 def test_a_mistake_in_the_command_runs_nothing(tmp_path: Path) -> None:
