@@ -127,6 +127,8 @@ def entry(folder: Path, job: Job, result: object = None) -> slurm.Followed:
 def test_jobs_that_left_slurms_queue_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     states = {"7_1": "OUT_OF_MEMORY", "7_2": "NODE_FAIL", "7_4": ""}
     clock = [0.0]
+    cancelled: list[str] = []
+    monkeypatch.setattr(slurm, "cancel", cancelled.append)
     monkeypatch.setattr(slurm, "final_state", lambda number: states[number])
     monkeypatch.setattr(slurm.time, "monotonic", lambda: clock[0])
     results = {0: ("success", None), 3: ("error", "Traceback\n  ...\nbenchmarks.common.errors.UserError: the reason\n")}
@@ -139,6 +141,7 @@ def test_jobs_that_left_slurms_queue_are_not_waited_for(tmp_path: Path, monkeypa
 
     found = {job.number: lost for job, lost in slurm.follow(wanted, lambda: next(queue), pause)}
     assert found[0] is None and slurm.GRACE <= clock[0] < 2 * slurm.GRACE
+    assert cancelled == ["7_0", "7_3"]  # they have ended, and SLURM knows it not
     reasons = {number: lost.reason for number, lost in found.items() if lost}
     assert "mem_gb" in reasons[1] and reasons[2] == "node failure" and reasons[3] == "the reason"
     assert "SLURM says nothing" in reasons[4]

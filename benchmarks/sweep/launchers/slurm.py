@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,13 +194,14 @@ class Followed:
     logs: Path
     number: str
 
-    def end(self) -> Lost | None:
-        """What the process that ran it wrote down.
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process that ran it has written down its end."""
+        return self._result.exists()
 
-        Raises:
-            FileNotFoundError: nothing yet.
-        """
-        outcome, words = pickle.loads((self.logs / f"{self.number}_0_result.pkl").read_bytes())
+    def end(self) -> Lost | None:
+        """What it wrote down."""
+        outcome, words = pickle.loads(self._result.read_bytes())
         return None if outcome == "success" else Lost(_last_line(words).partition(": ")[2], log=self.log)
 
     def loss(self) -> Lost:
@@ -212,6 +213,10 @@ class Followed:
     @property
     def log(self) -> Path:
         return self.logs / f"{self.number}_0_log.err"
+
+    @property
+    def _result(self) -> Path:
+        return self.logs / f"{self.number}_0_result.pkl"
 
 
 def follow(
@@ -229,17 +234,20 @@ def follow(
     open_, gone_since, told = dict(followed), dict[str, float](), ""
     while open_:
         states = queued()
-        for number in _gone(open_, states, gone_since):
-            try:
+        for number in list(open_):
+            state, reason = (states or {}).get(number, ("", ""))
+            if open_[number].has_ended:
+                if state == "PENDING":  # a controller that died before it noted the end queues the job again
+                    cancel(number)
                 yield open_[number].job, open_[number].end()
-            except FileNotFoundError:
-                if time.monotonic() - gone_since[number] < GRACE:
-                    continue
+            elif reason in HOPELESS:
+                cancel(number)
+                yield open_[number].job, TOO_LARGE
+            elif _is_gone(number, states, gone_since):
                 yield open_[number].job, open_[number].loss()
+            else:
+                continue
             del open_[number]
-        for number in [number for number in open_ if (states or {}).get(number, ("", ""))[1] in HOPELESS]:
-            cancel(number)
-            yield open_.pop(number).job, TOO_LARGE
         words = in_words(states, open_)
         if words != told:
             log.info("sweep: %s", words)
@@ -248,18 +256,14 @@ def follow(
             pause(SECONDS_BETWEEN)
 
 
-def _gone(
-    open_: Mapping[str, Followed], states: Mapping[str, tuple[str, str]] | None, gone_since: dict[str, float]
-) -> Iterator[str]:
-    """The jobs that SLURM has no more."""
+def _is_gone(number: str, states: Mapping[str, tuple[str, str]] | None, gone_since: dict[str, float]) -> bool:
+    """Whether SLURM has had a job no more for so long that a file of its end would be here."""
     if states is None:
-        return
-    for number in list(open_):
-        if number in states:
-            gone_since.pop(number, None)  # back in the queue
-        else:
-            gone_since.setdefault(number, time.monotonic())
-            yield number
+        return False
+    if number in states:
+        gone_since.pop(number, None)  # back in the queue
+        return False
+    return time.monotonic() - gone_since.setdefault(number, time.monotonic()) >= GRACE
 
 
 def _run(*command: str) -> None:
