@@ -173,7 +173,7 @@ def report(
         raise click.UsageError("--data-root says where the images of --images are: give both.")
     with user_errors():
         from benchmarks.report.build import build, show
-        from benchmarks.report.page import write_figures, write_page
+        from benchmarks.report.page import write_page
         from benchmarks.report.terminal import console
         from benchmarks.store.runs import Contents, RunStore
 
@@ -182,6 +182,8 @@ def report(
         built = build(results, out, beside, interval, published, chosen, references)
         built.files.extend(write_page(built, store, out, images, data_root))
         if figures:
+            from benchmarks.report.paper_figures import write_figures
+
             built.files.extend(write_figures(built, store, out))
         show(built, console())
         Contents(built.records, built.unreadable).complain()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 FEWEST = 6
@@ -36,7 +35,8 @@ def signed_rank(first: NDArray[np.float64], second: NDArray[np.float64]) -> Sign
     left = differences[differences != 0]
     if len(left) == 0:
         return SignedRank(len(differences), 0.0, 1.0, 0.0)
-    ranks = np.asarray(pd.Series(np.abs(left)).rank(), dtype=np.float64)
+    _, places, ties = np.unique(np.abs(left), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[places]
     positive = float(ranks[left > 0].sum())
     effect = (2 * positive - float(ranks.sum())) / float(ranks.sum())
     return SignedRank(len(differences), float(differences.mean()), _exact_p(ranks, positive), effect)

@@ -17,15 +17,14 @@ def answer(rows: pd.DataFrame, ranked: Ranks | None = None) -> str:
         rows: of a leaderboard, of one dataset and budget.
         ranked: their ranks over the categories.
     """
-    ours = rows[rows["source"] == ""].dropna(
-        subset=["normal_accuracy", "anomalous_accuracy", "normal_low", "anomalous_low"]
-    )
+    ends = [f"{side}_{end}" for side in ("normal", "anomalous") for end in ("accuracy", "low", "high")]
+    ours = rows.loc[rows["source"] == "", ["method", "category", "balanced_accuracy", *ends]].dropna(subset=ends)
     if ours.empty:
         return ""
     parts = {str(category): part for category, part in ours.groupby("category", sort=False)}
     if len(parts) <= FEW:
         return " ".join(_of_category(category, part) for category, part in parts.items())
-    usable = {category: _best(part) for category, part in parts.items() if _is_usable(_best(part))}
+    usable = {category: row for category, part in parts.items() if _is_usable(row := _best(part))}
     if not usable:
         return f"None is usable here: no method tells good from defective images beyond chance in any of {len(parts)} categories."
     if ranked is not None and ranked.found is not None:
@@ -65,7 +64,7 @@ def _of_category(category: str, rows: pd.DataFrame) -> str:
 
 def _best(rows: pd.DataFrame) -> dict[str, Any]:
     """The row with the highest mean of both shares, the paper's rule; the first of equals."""
-    return max(rows_of(rows), key=lambda row: row["balanced_accuracy"])
+    return rows_of(rows.iloc[[int(rows["balanced_accuracy"].to_numpy(float).argmax())]])[0]
 
 
 def _is_usable(row: dict[str, Any]) -> bool:

@@ -13,22 +13,11 @@ from rich.table import Table
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.report import formats
+from benchmarks.report.layouts import FIELD_METRICS, TABLE2, TABLE3, Layout, Show, has_values, table_f, trimmed
 from benchmarks.report.pairs import TITLE, method_pairs, pairs_markdown, pairs_terminal
-from benchmarks.report.tables import (
-    FIELD_METRICS,
-    TABLE2,
-    TABLE3,
-    Absences,
-    Layout,
-    PaperTable,
-    Show,
-    has_values,
-    paper_table,
-    table_f,
-    tidy,
-    trimmed,
-)
-from benchmarks.store.columns import COLUMNS, rows_of, validate
+from benchmarks.report.table_parts import PaperTable, tidy
+from benchmarks.report.tables import Absences, paper_table
+from benchmarks.store.columns import COLUMNS, is_empty, rows_of, validate
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.references import read_published, shipped, with_references
@@ -36,6 +25,7 @@ from benchmarks.store.runs import Contents, RunStore, Unreadable
 from benchmarks.store.scores import decisions
 
 Interval = Literal["wilson", "bootstrap"]
+_FORMULA = re.compile(r"[=@]|[+-](?![\d.])")
 KEY = ("dataset", "budget", "method", "category")
 
 
@@ -49,6 +39,11 @@ class Section:
     """Of the leaderboard, with the reference rows that stand beside them."""
     tables: list[PaperTable]
     pairs: pd.DataFrame
+
+    @property
+    def own(self) -> pd.DataFrame:
+        """The rows of its own runs."""
+        return self.rows[self.rows["source"] == ""]
 
 
 @dataclass(frozen=True)
@@ -245,7 +240,7 @@ def _write_csv(path: Path, frame: pd.DataFrame) -> Path:
 
 def _harmless(value: Any) -> Any:
     """Text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and re.match(r"[=@]|[+-](?![\d.])", value) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def show(report: Report, console: Console) -> None:
@@ -281,9 +276,9 @@ def _rich_costs(rows: pd.DataFrame) -> Table:
     for name in ("method", "category", "seeds", "AUROC", "fit", "per image", "memory"):
         shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
     for row in rows_of(rows[rows["source"] == ""]):
-        spread = "" if pd.isna(row["image_auroc_std"]) else f" ± {row['image_auroc_std']:.3f}"
-        auroc = "-" if pd.isna(row["image_auroc"]) else f"{row['image_auroc']:.3f}{spread}"
+        spread = "" if is_empty(row["image_auroc_std"]) else f" ± {row['image_auroc_std']:.3f}"
+        auroc = "-" if is_empty(row["image_auroc"]) else f"{row['image_auroc']:.3f}{spread}"
         units = {"fit_seconds": "{:.1f} s", "ms_per_image": "{:.0f} ms", "peak_memory_mib": "{:.0f} MiB"}
-        cost = ["-" if pd.isna(row[name]) else unit.format(row[name]) for name, unit in units.items()]
+        cost = ["-" if is_empty(row[name]) else unit.format(row[name]) for name, unit in units.items()]
         shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)
     return shown

@@ -1,10 +1,11 @@
 """What the page and the figures show of one cell of a table: its row, its runs, and what lies beside their records."""
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
 from benchmarks.protocol.thresholds import Rule
-from benchmarks.store.columns import rows_of
+from benchmarks.report.losses import Losses, read_losses
+from benchmarks.store.columns import is_empty, rows_of
 from benchmarks.store.record import SCORES, Record, Result
 from benchmarks.store.runs import RunStore
-from benchmarks.store.scores import area_columns, deciding_column, numbers_as_written
+from benchmarks.store.scores import area_columns, deciding_column, is_defective, of_split
+from benchmarks.store.table import Table, read_table
 
+T = TypeVar("T")
 LOSSES = Path("logs") / "metrics.csv"
 PRO_CURVE = "pro_curve.csv"
 SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in the leaderboard's columns
@@ -24,16 +28,10 @@ SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run and what lies beside its record."""
+    """A finished run and what lies beside its record, read when it is asked for."""
 
     record: Record
     folder: Path
-    scores: pd.DataFrame | None
-    """`scores.csv`; None where the folder holds nothing but the record."""
-    losses: pd.DataFrame | None
-    """`logs/metrics.csv`, one row for each epoch; None for methods that are not trained by gradients."""
-    pro_curve: pd.DataFrame | None
-    """`pro_curve.csv`: false_positive_rate, region_overlap; None without masks."""
 
     @property
     def result(self) -> Result:
@@ -41,11 +39,44 @@ class Run:
         return self.record.result
 
     @cached_property
+    def scores(self) -> Table | None:
+        """`scores.csv`; None where the folder holds nothing but the record.
+
+        Raises:
+            UserError: it cannot be read, as with the next two.
+        """
+        return _read(self.folder / SCORES, lambda text: _with_columns({"path", *self._decided_by}, text))
+
+    @cached_property
+    def has_scores(self) -> bool:
+        """Whether there are `scores`, as far as the file's size tells."""
+        path = self.folder / SCORES
+        return path.is_file() and path.stat().st_size > 0
+
+    @property
+    def _decided_by(self) -> set[str]:
+        return {"split", "defective", deciding_column(self.result)}
+
+    @cached_property
+    def losses(self) -> Losses | None:
+        """`logs/metrics.csv`; None for methods that are not trained by gradients."""
+        return _read(self.folder / LOSSES, read_losses)
+
+    @cached_property
+    def pro_curve(self) -> Table | None:
+        """`pro_curve.csv`: false_positive_rate, region_overlap; None without masks."""
+        return _read(
+            self.folder / PRO_CURVE, lambda text: _with_columns({"false_positive_rate", "region_overlap"}, text)
+        )
+
+    @cached_property
     def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """(score that decided, defective) of its test images."""
-        assert self.scores is not None
-        test = self.scores[self.scores["split"] == "test"]
-        return test[deciding_column(self.result)].to_numpy(float), test["defective"].to_numpy(bool)
+        needed = self._decided_by  # for ranks this is all that is read: a third of the time
+        table = _read(self.folder / SCORES, lambda text: _with_columns(needed, text, needed.__contains__))
+        assert table is not None
+        test = of_split(table, "test")
+        return test[deciding_column(self.result)], is_defective(test)
 
     @property
     def right_N(self) -> NDArray[np.bool_]:
@@ -61,18 +92,18 @@ class Run:
         """Whether the threshold can be found anew: there are scores for several areas, those of validation images too."""
         return (
             self.scores is not None
-            and len(area_columns(self.scores.columns)) > 1
-            and bool((self.scores["split"] == "validation").any())
+            and len(area_columns(self.scores.dtype.names or ())) > 1
+            and len(of_split(self.scores, "validation")) > 0
         )
 
     @cached_property
     def over_area(self) -> "OverArea":
         """Its accuracies over the minimum area, the threshold found anew for each."""
         assert self.scores is not None
-        areas = area_columns(self.scores.columns)
-        scores_NA = self.scores[list(areas.values())].to_numpy(float)
-        is_test = (self.scores["split"] == "test").to_numpy()
-        defective = self.scores["defective"].to_numpy(bool)[is_test]
+        areas = area_columns(self.scores.dtype.names or ())
+        scores_NA = np.column_stack([self.scores[name] for name in areas.values()])
+        is_test = self.scores["split"] == "test"
+        defective = is_defective(self.scores[is_test])
         rule = Rule.of_protocol(self.record.identity.get("config", {}).get("protocol", {}))
         threshold_A = [rule.threshold(scores_N) for scores_N in scores_NA[~is_test].T]
         right_NA = (scores_NA[is_test] > threshold_A) == defective[:, None]
@@ -106,7 +137,7 @@ class Cell:
     @property
     def scored(self) -> list[Run]:
         """The runs whose scores are at hand."""
-        return [run for run in self.runs if run.scores is not None]
+        return [run for run in self.runs if run.has_scores]
 
     def total(self, side: str) -> int:
         """Number of good or of defective test images."""
@@ -131,7 +162,7 @@ class Cell:
 
     def _value(self, column: str) -> float | None:
         value = None if self.row is None else self.row.get(column)
-        return None if value is None or pd.isna(value) else float(value)
+        return None if value is None or is_empty(value) else float(value)
 
 
 def cells_of(records: Iterable[Record], rows: pd.DataFrame, store: RunStore) -> dict[tuple[str, str], Cell]:
@@ -140,9 +171,6 @@ def cells_of(records: Iterable[Record], rows: pd.DataFrame, store: RunStore) -> 
     Args:
         records: finished and failed runs of that dataset and budget.
         rows: their rows of the leaderboard.
-
-    Raises:
-        UserError: a run's scores or losses cannot be read.
     """
     of_cell: dict[tuple[str, str], list[Record]] = {}
     for record in sorted(records, key=lambda record: record.seed):
@@ -154,38 +182,26 @@ def cells_of(records: Iterable[Record], rows: pd.DataFrame, store: RunStore) -> 
 def _cell(key: tuple[str, str], row: dict[str, Any] | None, records: list[Record], store: RunStore) -> Cell:
     finished = [record for record in records if record.result is not None]
     failed = [record for record in records if record.result is None]
-    return Cell(*key, row, tuple(_run(record, store) for record in finished), tuple(failed))
+    return Cell(*key, row, tuple(Run(record, store.where(record)) for record in finished), tuple(failed))
 
 
-def _run(record: Record, store: RunStore) -> Run:
-    assert record.result is not None
-    folder = store.where(record)
-    scores = _read(folder / SCORES, {"path", "split", "defective", deciding_column(record.result)})
-    losses = _read(folder / LOSSES, {"epoch"})
-    pro_curve = _read(folder / PRO_CURVE, {"false_positive_rate", "region_overlap"})
-    return Run(record, folder, scores, None if losses is None or losses.empty else _by_epoch(losses), pro_curve)
+def _read(path: Path, parse: Callable[[str], T]) -> T | None:
+    """What a file says; None if there is no such file.
 
-
-def _read(path: Path, needed: set[str]) -> pd.DataFrame | None:
-    """A table whose numbers are read as they were written: a score may equal the threshold. None if there is no such file."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return None
-    remedy = "Run its cell again with force=true."
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
-        table = numbers_as_written(path)
-        if not needed <= set(table.columns):
-            missing = ", ".join(sorted(needed - set(table.columns)))
-            raise UserError(f"{path} has no column {missing}. {remedy}")
-    except (OSError, ValueError) as error:
-        raise UserError(f"Cannot read {path} ({error}). {remedy}") from error
-    return table.assign(defective=table["defective"] == "True") if "defective" in table else table
+        text = path.read_text(encoding="utf-8")
+        return parse(text) if text else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"Cannot read {path} ({error}). Run its cell again with force=true.") from error
 
 
-def _by_epoch(table: pd.DataFrame) -> pd.DataFrame | None:
-    """Losses by epoch; the logger may spread an epoch's values over several rows."""
-    table = table.drop(columns=["step"], errors="ignore")
-    by_epoch = (
-        table.groupby("epoch").mean() if table["epoch"].duplicated().any() else table.set_index("epoch").sort_index()
-    )
-    losses = by_epoch.dropna(axis="columns", how="all")
-    return losses if len(losses.columns) else None
+def _with_columns(needed: set[str], text: str, wanted: Callable[[str], bool] = lambda name: True) -> Table:
+    table = read_table(text, wanted)
+    if missing := needed.difference(table.dtype.names or ()):
+        raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+    return table

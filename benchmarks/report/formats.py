@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pandas as pd
@@ -11,12 +11,26 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.report.tables import Entry, Heading, Mean, PaperTable, Show, Value
+from benchmarks.report.layouts import Show
+from benchmarks.report.table_parts import Entry, Heading, Mean, PaperTable, Value
 
 ABSENT = {"failed": "failed", "missing": "not run", "not_applicable": "-", "not_published": "-"}
 NO_NUMBER = "no number"  # it ran, and has no such metric or no such images
 MINUS = "\N{MINUS SIGN}"
 TEX_LINE = r"\\"
+SPECIAL = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        MINUS: "$-$",
+        "±": r"$\pm$",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
+"""LaTeX's special characters, escaped."""
 
 
 def beside(value: Value, show: Show) -> str:
@@ -79,26 +93,8 @@ def latex(table: PaperTable, compact: bool = False) -> str:
     Args:
         compact: our numbers alone, across both columns of a paper; else with all that stands beside them, on a page of its own.
     """
-    environment = _environment(
-        variable_start_string="<<",
-        variable_end_string=">>",
-        block_start_string="<%",
-        block_end_string="%>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-    )
-    environment.filters |= {"tex": tex, "tex_with_addresses": _tex_with_addresses}
-    environment.globals |= {
-        "beside": beside,
-        "signed": signed,
-        "absent": ABSENT,
-        "no_number": NO_NUMBER,
-        "stacked": stacked,
-    }
     show, caption = ("none", table.short_caption) if compact else (table.show, table.caption)
-    return str(
-        environment.get_template("table.tex.j2").render(table=table, compact=compact, show=show, caption=caption)
-    )
+    return str(_latex_template().render(table=table, compact=compact, show=show, caption=caption))
 
 
 def _tex_with_addresses(text: str) -> str:
@@ -115,31 +111,36 @@ def stacked(heading: Heading) -> str:
 
 def tex(text: str) -> str:
     """Text with LaTeX's special characters escaped; what no Latin font has is named by its code point."""
-    special = {
-        **{character: f"\\{character}" for character in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        MINUS: "$-$",
-        "±": r"$\pm$",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-    }
-    escaped = re.sub("|".join(map(re.escape, special)), lambda found: special[found.group()], text)
+    escaped = text.translate(SPECIAL)
     return re.sub(r"[^\x00-\xff]", lambda found: f"[U+{ord(found.group()):04X}]", escaped)
 
 
-def _environment(**settings: Any) -> Any:
+@cache
+def _latex_template() -> Any:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("benchmarks.report"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        **settings,
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        comment_start_string="<#",
+        comment_end_string="#>",
     )
+    environment.filters |= {"tex": tex, "tex_with_addresses": _tex_with_addresses}
+    environment.globals |= {
+        "beside": beside,
+        "signed": signed,
+        "absent": ABSENT,
+        "no_number": NO_NUMBER,
+        "stacked": stacked,
+    }
+    return environment.get_template("table.tex.j2")
 
 
 def _sides(table: PaperTable) -> Iterator[tuple[str, str, int, list[tuple[Value | None, Entry]]]]:

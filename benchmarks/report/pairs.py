@@ -7,7 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from benchmarks.protocol.paired import FEWEST, holm, signed_rank
-from benchmarks.report.tables import in_order
+from benchmarks.report.layouts import in_order
 from benchmarks.store import paper
 from benchmarks.store.columns import rows_of
 
@@ -25,11 +25,13 @@ def method_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """
     ours = rows[(rows["source"] == "") & rows["balanced_accuracy"].notna()]
     accuracies = ours.pivot(index="category", columns="method", values="balanced_accuracy").astype(float)
+    of_method = {name: accuracies[name].to_numpy() for name in accuracies}
     found = []
     for first, second in combinations(in_order(accuracies.columns, paper.METHODS), 2):
-        common = accuracies[[first, second]].dropna()
-        result = signed_rank(common[first].to_numpy(), common[second].to_numpy())
-        row = {"first": first, "second": second, "categories": len(common)}
+        both_2C = np.stack([of_method[first], of_method[second]])
+        common = both_2C[:, np.isfinite(both_2C).all(axis=0)]
+        result = signed_rank(*common)
+        row = {"first": first, "second": second, "categories": common.shape[1]}
         if result is None:
             row |= {"note": f"no test: fewer than {FEWEST} common categories"}
         else:

@@ -22,7 +22,7 @@ from benchmarks.data.masks import read_mask
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.regions import label_regions
 from benchmarks.report.cells import Cell, Run
-from benchmarks.store.scores import deciding_column
+from benchmarks.store.scores import deciding_column, is_defective, of_split
 
 if TYPE_CHECKING:
     from benchmarks.data.map_files import StoredMap
@@ -78,14 +78,16 @@ def choices(run: Run) -> list[Choice]:
     """Per side the most confident correct image and the most confident mistake, among those that have a map."""
     assert run.scores is not None
     limit, column = run.result.deciding_threshold, deciding_column(run.result)
-    test = run.scores[run.scores["split"] == "test"]
-    test = test[[_map_of(run, name).is_file() for name in test["path"]]]
+    test = of_split(run.scores, "test")
     found = []
     for side, defective in (("defective", True), ("good", False)):
-        part = test[test["defective"] == defective].sort_values([column, "path"], ascending=not defective)
-        right = (part[column] > limit) == defective
-        for correct, chosen in ((True, part[right].head(1)), (False, part[~right].tail(1))):
-            found += [Choice(row["path"], side, correct, row[column]) for row in chosen.to_dict("records")]
+        part = test[is_defective(test) == defective]
+        scored = sorted(zip(part[column].tolist(), part["path"].tolist(), strict=True), reverse=defective)
+        shown = [(score, name) for score, name in scored if _map_of(run, name).is_file()]
+        right = [image for image in shown if (image[0] > limit) == defective]
+        wrong = [image for image in shown if (image[0] > limit) != defective]
+        for correct, chosen in ((True, right[:1]), (False, wrong[-1:])):
+            found += [Choice(name, side, correct, score) for score, name in chosen]
     return found
 
 

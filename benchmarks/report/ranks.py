@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmarks.protocol.ranks import DRAWS, Decided, Drawn, Ranking, ranking
+from benchmarks.protocol.ranks import DRAWS, Decided, Drawn, Ranking, best_alone, ranking
 from benchmarks.report.cells import Cell
-from benchmarks.report.tables import in_order
+from benchmarks.report.layouts import in_order
 from benchmarks.store import paper
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def ranks(cells: Cells, left_out: Collection[str] = (), not_applicable: Collecti
     drawn = {name: _drawn([able[m, name] for m in here[name]], place) for place, name in enumerate(categories)}
     best = {}
     for name, one in drawn.items():
-        if one is not None and len(here[name]) > 1 and (alone := ranking([one])).best_alone:
-            best[name] = here[name][alone.order[0]]
+        if one is not None and (alone := best_alone(one)) is not None:
+            best[name] = here[name][alone]
     whole = [method for method in methods if all(method in here[name] for name in categories)]
     missing = {
         m: [name for name in categories if m not in here[name] and (m, name) not in not_applicable]
@@ -78,6 +78,11 @@ def ranks(cells: Cells, left_out: Collection[str] = (), not_applicable: Collecti
         return Ranks(tuple(whole), tuple(categories), None, best, missing)
     found = ranking([one.only([here[n].index(m) for m in whole]) for n, one in drawn.items() if one is not None])
     return Ranks(tuple(whole[place] for place in found.order), tuple(categories), found, best, missing)
+
+
+def meaningless(rows: pd.DataFrame) -> set[str]:
+    """Methods of a leaderboard whose numbers mean nothing: their pretrained weights are random."""
+    return set(rows.loc[rows["weights"] == "random", "method"])
 
 
 def table(found: Ranks) -> pd.DataFrame:

@@ -93,12 +93,13 @@ class SvgAxes:
     # -- SVG --------------------------------------------------------------------------------------------------------------------
 
     def svg(self) -> str:
-        """An inline element without ids and without a fixed size."""
+        """An inline element without ids and without a fixed size; what most of its texts share, it says once."""
         for axis in ("x", "y"):
             self._limits[axis] = self._limits[axis] or self._fitting(axis)
         parts = [*self._axis("x"), *self._axis("y"), *map(self._shape, self._drawn), *map(self._text, self._texts)]
         body = "\n".join(part for part in parts if part)
-        return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-hidden="true" focusable="false" font-size="9">\n{body}\n</svg>'
+        more = f'aria-hidden="true" focusable="false" font-size="9" fill="{self.ink}" text-anchor="middle"'
+        return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" {more}>\n{body}\n</svg>'
 
     def _fitting(self, axis: str) -> tuple[float, float]:
         """Around all that was drawn, with a margin of 5 %."""
@@ -129,20 +130,22 @@ class SvgAxes:
         assert limits is not None
         ticks, labels = self._ticks[axis] or nice_ticks(*limits, *self._count[axis])
         inside = [(t, words) for t, words in zip(ticks, labels, strict=True) if limits[0] <= t <= limits[1]]
-        x, y = (LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2
-        parts = []
-        for tick, words in inside:
-            place = float(self._to_page(axis, tick))
-            if axis == "x":
-                parts.append(f'<path d="M{place:.1f} {TOP}V{BOTTOM}" stroke="{self.faint}" stroke-width=".5"/>')
-                parts.append(_words(place, BOTTOM + 12, words, self.ink, "middle"))
-            else:
-                parts.append(f'<path d="M{LEFT} {place:.1f}H{RIGHT}" stroke="{self.faint}" stroke-width=".5"/>')
-                parts.append(_words(LEFT - 4, place + 3, words, self.ink, "end"))
+        places = self._to_page(axis, [tick for tick, _ in inside]).tolist()
+        lines = [
+            f"M{_tenth(p)} {TOP:g}V{BOTTOM:g}" if axis == "x" else f"M{LEFT:g} {_tenth(p)}H{RIGHT:g}" for p in places
+        ]
+        grid = f'<path d="{"".join(lines)}" stroke="{self.faint}" stroke-width=".5"/>' if lines else ""
+        marks = list(zip(places, (words for _, words in inside), strict=True))
         if axis == "x":
-            return [*parts, _words(x, HEIGHT - 6, self._labels["x"], self.ink, "middle")]
-        turned = f' transform="rotate(-90 10 {y:g})"'
-        return [*parts, _words(10, y, self._labels["y"], self.ink, "middle", turned)]
+            names = [self._words(place, BOTTOM + 12, words) for place, words in marks]
+            return [grid, *names, self._words((LEFT + RIGHT) / 2, HEIGHT - 6, self._labels["x"])]
+        names = [self._words(LEFT - 4, place + 3, words, anchor="end") for place, words in marks]
+        middle = (TOP + BOTTOM) / 2
+        return [
+            grid,
+            *names,
+            self._words(10, middle, self._labels["y"], more=f' transform="rotate(-90 10 {middle:g})"'),
+        ]
 
     def _shape(self, item: tuple[str, NDArray[np.float64], NDArray[np.float64], dict[str, Any]]) -> str:
         kind, x, y, style = item
@@ -150,9 +153,9 @@ class SvgAxes:
         if kind == "marks":
             return self._marks(x, y, colour, style)
         if kind == "vertical":
-            path = f"M{float(self._to_page('x', x[0])):.1f} {TOP}V{BOTTOM}"
+            path = f"M{_tenth(float(self._to_page('x', x[0])))} {TOP:g}V{BOTTOM:g}"
         elif kind == "horizontal":
-            path = f"M{LEFT} {float(self._to_page('y', y[0])):.1f}H{RIGHT}"
+            path = f"M{LEFT:g} {_tenth(float(self._to_page('y', y[0])))}H{RIGHT:g}"
         else:
             path = _path(self._to_page("x", x), self._to_page("y", y), closed=kind == "area")
         alpha = f' opacity="{style["alpha"]}"' if "alpha" in style else ""
@@ -165,14 +168,14 @@ class SvgAxes:
     def _marks(self, x: NDArray[np.float64], y: NDArray[np.float64], colour: str, style: dict[str, Any]) -> str:
         """Dots (`o`), open diamonds (`D`) or crosses (`x`)."""
         size = style.get("markersize", 6) / 2
-        places = zip(self._to_page("x", x), self._to_page("y", y), strict=True)
+        places = [(_tenth(px), _tenth(py)) for px, py in zip(self._to_page("x", x), self._to_page("y", y), strict=True)]
         if style["mark"] == "o":
-            return "".join(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="{size:g}" fill="{colour}"/>' for px, py in places)
+            return "".join(f'<circle cx="{px}" cy="{py}" r="{size:g}" fill="{colour}"/>' for px, py in places)
         shape = {
             "D": f"m{-size:g} 0l{size:g} {-size:g} {size:g} {size:g} {-size:g} {size:g}z",
             "x": f"m{-size:g} {-size:g}l{2 * size:g} {2 * size:g}m0 {-2 * size:g}l{-2 * size:g} {2 * size:g}",
         }[style["mark"]]
-        paths = "".join(f"M{px:.1f} {py:.1f}{shape}" for px, py in places)
+        paths = "".join(f"M{px} {py}{shape}" for px, py in places)
         return f'<path d="{paths}" fill="none" stroke="{colour}"/>'
 
     def _text(self, item: tuple[float, float, str, dict[str, Any]]) -> str:
@@ -185,7 +188,16 @@ class SvgAxes:
         py += {"top": 0.8 * size, "center": 0.35 * size, "bottom": -0.2 * size}.get(style.get("va", ""), 0)
         anchor = {"right": "end", "center": "middle"}.get(style.get("ha", ""), "start")
         more = f' font-size="{size:g}"' if size != 9 else ""
-        return _words(px, py, words, style.get("color") or self.ink, anchor, more)
+        return self._words(px, py, words, style.get("color"), anchor, more)
+
+    def _words(
+        self, x: float, y: float, words: str, colour: str | None = None, anchor: str = "middle", more: str = ""
+    ) -> str:
+        if not words:
+            return ""
+        fill = f' fill="{colour}"' if colour and colour != self.ink else ""
+        anchored = f' text-anchor="{anchor}"' if anchor != "middle" else ""
+        return f'<text x="{_tenth(x)}" y="{_tenth(y)}"{fill}{anchored}{more}>{escape(words)}</text>'
 
 
 def nice_ticks(low: float, high: float, count: int, integer: bool = False) -> tuple[list[float], list[str]]:
@@ -203,22 +215,39 @@ def nice_ticks(low: float, high: float, count: int, integer: bool = False) -> tu
 
 
 def _path(x: NDArray[np.float64], y: NDArray[np.float64], closed: bool) -> str:
-    """Straight lines; a place that is not finite starts anew, one that looks like the last is left out."""
+    """Straight lines between places to a tenth; one that is not finite starts anew."""
+    place_N2 = np.rint(10 * np.column_stack([x, y]))
+    gap_N = ~np.isfinite(place_N2).all(axis=1)
+    parts = np.split(place_N2, np.flatnonzero(gap_N)) if gap_N.any() else [place_N2]
+    drawn = [_line(_without_needless(part[np.isfinite(part).all(axis=1)])) for part in parts]
+    return "".join(drawn) + ("z" if closed else "")
+
+
+def _without_needless(place_N2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without places that repeat the last, or lie on an upright or level line that goes on."""
+    if len(place_N2) < 2:
+        return place_N2
+    moves = (np.diff(place_N2, axis=0) != 0).any(axis=1)
+    place_N2 = place_N2[np.concatenate([[True], moves])]
+    step_N2 = np.sign(np.diff(place_N2, axis=0))
+    goes_on = (step_N2[1:] == step_N2[:-1]).all(axis=1) & (step_N2[1:] == 0).any(axis=1)
+    return place_N2[~np.concatenate([[False], goes_on, [False]])] if len(place_N2) > 2 else place_N2
+
+
+def _line(place_N2: NDArray[np.float64]) -> str:
+    """A line through places in tenths, in SVG's commands."""
     parts: list[str] = []
-    last, up = "", True
-    for px, py in zip(x.tolist(), y.tolist(), strict=True):
-        if not (np.isfinite(px) and np.isfinite(py)):
-            up = True
-            continue
-        place = f"{px:.1f} {py:.1f}"
-        if place != last or up:
-            parts.append(("M" if up else "L") + place)
-        last, up = place, False
-    return "".join(parts) + ("z" if closed else "")
+    last: tuple[float, float] | None = None
+    for px, py in place_N2.tolist():
+        if last is None:
+            parts.append(f"M{px / 10:g} {py / 10:g}")
+        elif py == last[1]:
+            parts.append(f"H{px / 10:g}")
+        else:
+            parts.append(f"V{py / 10:g}" if px == last[0] else f"L{px / 10:g} {py / 10:g}")
+        last = px, py
+    return "".join(parts)
 
 
-def _words(x: float, y: float, words: str, colour: str, anchor: str, more: str = "") -> str:
-    if not words:
-        return ""
-    place = f'x="{x:.1f}" y="{y:.1f}"'
-    return f'<text {place} fill="{colour}" text-anchor="{anchor}"{more}>{escape(words)}</text>'
+def _tenth(place: float) -> str:
+    return f"{round(place, 1):g}"

@@ -6,8 +6,9 @@ field's default, else None, else NaN, which means "no number" to all readers.
 
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -31,15 +32,21 @@ def build(kind: type[T], values: Any, ranges: Mapping[str, Range], name: str = "
     """
     if not isinstance(values, dict):
         raise ValueError(f"{name or 'it'} is {_shown(values)}, not an object")
-    hints = get_type_hints(kind)
     found = {}
-    for field in fields(kind):  # type: ignore[arg-type]
-        place = f"{name}.{field.name}" if name else field.name
-        if field.name in values:
-            found[field.name] = _value(hints[field.name], values[field.name], ranges, place)
-        elif field.default is MISSING and field.default_factory is MISSING:
-            found[field.name] = _absent(hints[field.name], place)
+    for field, hint, needed in _fields(kind):  # type: ignore[arg-type]
+        place = f"{name}.{field}" if name else field
+        if field in values:
+            found[field] = _reader(hint)(values[field], ranges, place)
+        elif needed:
+            found[field] = _absent(hint, place)
     return kind(**found)
+
+
+@cache
+def _fields(kind: Any) -> list[tuple[str, Any, bool]]:
+    """Name and type of each field of a dataclass, and whether it has no default."""
+    hints = get_type_hints(kind)
+    return [(f.name, hints[f.name], f.default is MISSING and f.default_factory is MISSING) for f in fields(kind)]
 
 
 def _absent(hint: Any, name: str) -> Any:
@@ -50,34 +57,70 @@ def _absent(hint: Any, name: str) -> Any:
     raise ValueError(f"{name} is missing")
 
 
-def _value(hint: Any, value: Any, ranges: Mapping[str, Range], name: str) -> Any:
+Reader = Callable[[Any, Mapping[str, Range], str], Any]
+"""Takes a value, the ranges and the value's name to what it is read as."""
+
+
+@cache
+def _reader(hint: Any) -> Reader:
+    """What reads values of a type; to look into the type takes longer than to read."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in {Union, types.UnionType}:
-        return _any_of(args, value, ranges, name)
+        return _any_of(args)
     if is_dataclass(hint):
-        return build(hint, value, ranges, name)  # type: ignore[arg-type]
-    if origin is tuple and isinstance(value, list):
-        kinds = args if args[-1] is not Ellipsis else (args[0],) * len(value)
-        if len(kinds) == len(value):
-            return tuple(_value(kind, part, ranges, name) for kind, part in zip(kinds, value, strict=True))
-    if origin is dict and isinstance(value, dict):
-        return {key: _value(args[1], part, {}, f"{name}.{key}") for key, part in value.items()}
-    if hint is Any or (origin is Literal and value in args) or _is_plain(hint, value):
-        return _in_range(value, ranges, name)
-    if hint is float and value is None:
-        return math.nan
-    raise ValueError(f"{name} is {_shown(value)}, not {_in_words(hint)}")
+        return lambda value, ranges, name: build(hint, value, ranges, name)  # type: ignore[arg-type]
+    if origin is tuple:
+        return _row_of(hint, args)
+    if origin is dict:
+        return _mapping_to(hint, args[1])
+    return _single(hint, args if origin is Literal else ())
 
 
-def _any_of(hints: tuple[Any, ...], value: Any, ranges: Mapping[str, Range], name: str) -> Any:
-    if value is None and type(None) in hints:
-        return None
+def _single(hint: Any, words: tuple[Any, ...]) -> Reader:
+    def read(value: Any, ranges: Mapping[str, Range], name: str) -> Any:
+        if hint is Any or value in words or _is_plain(hint, value):
+            return _in_range(value, ranges, name)
+        if hint is float and value is None:
+            return math.nan
+        raise ValueError(f"{name} is {_shown(value)}, not {_in_words(hint)}")
+
+    return read
+
+
+def _row_of(hint: Any, args: tuple[Any, ...]) -> Reader:
+    def read(value: Any, ranges: Mapping[str, Range], name: str) -> Any:
+        if isinstance(value, list):
+            kinds = args if args[-1] is not Ellipsis else (args[0],) * len(value)
+            if len(kinds) == len(value):
+                return tuple(_reader(kind)(part, ranges, name) for kind, part in zip(kinds, value, strict=True))
+        raise ValueError(f"{name} is {_shown(value)}, not {_in_words(hint)}")
+
+    return read
+
+
+def _mapping_to(hint: Any, kind: Any) -> Reader:
+    def read(value: Any, ranges: Mapping[str, Range], name: str) -> Any:
+        if isinstance(value, dict):
+            return {key: _reader(kind)(part, {}, f"{name}.{key}") for key, part in value.items()}
+        raise ValueError(f"{name} is {_shown(value)}, not {_in_words(hint)}")
+
+    return read
+
+
+def _any_of(hints: tuple[Any, ...]) -> Reader:
     kinds = [hint for hint in hints if hint is not type(None)]
-    if len(kinds) == 1:
-        return _value(kinds[0], value, ranges, name)
-    if any(_is_plain(kind, value) for kind in kinds):
-        return _in_range(value, ranges, name)
-    raise ValueError(f"{name} is {_shown(value)}, not {' or '.join(map(_in_words, kinds))}")
+    alone = _reader(kinds[0]) if len(kinds) == 1 else None
+
+    def read(value: Any, ranges: Mapping[str, Range], name: str) -> Any:
+        if value is None and len(kinds) < len(hints):
+            return None
+        if alone is not None:
+            return alone(value, ranges, name)
+        if any(_is_plain(kind, value) for kind in kinds):
+            return _in_range(value, ranges, name)
+        raise ValueError(f"{name} is {_shown(value)}, not {' or '.join(map(_in_words, kinds))}")
+
+    return read
 
 
 def _is_plain(hint: Any, value: Any) -> bool:

@@ -1,16 +1,13 @@
 """`scores.csv`: the names of its columns, and what a run decided, image by image; whether they fit its record. Needs no torch."""
 
+import csv
 import hashlib
-import io
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isclose
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
@@ -18,16 +15,12 @@ from benchmarks.protocol.decision import Share, classified_correctly
 from benchmarks.protocol.sample_decision import threshold_at
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.record import OWN, SCORES, Record, Result
+from benchmarks.store.table import WORDS, Table, read_table
 
 SCORE = "score"  # of a sample without a map
 OWN_SCORE = "score_own"  # of a method that scores images beside its map
 MAP_MAXIMUM = "map_maximum"
 _AREA = "score_"
-WORDS = ("path", "split", "defect_type", "defective")
-"""Columns that hold no number."""
-
-EXACTLY: dict[str, Any] = {} if int(pd.__version__.partition(".")[0]) > 2 else {"float_precision": "round_trip"}
-"""What makes pandas read the number that the digits mean; its later versions always do."""
 
 
 def area_column(share: float) -> str:
@@ -71,10 +64,10 @@ def decisions(folder: Path, record: Record) -> Decisions:
     """
     assert record.result is not None
     table = _checked(folder / SCORES, record, record.result)
-    test = table[table["split"] == "test"]
-    defective = test["defective"].to_numpy(dtype=bool)
-    right = (test[deciding_column(record.result)].to_numpy() > record.result.deciding_threshold) == defective
-    return Decisions(test["path"].to_numpy(dtype=str), defective, right)
+    test = of_split(table, "test")
+    defective = is_defective(test)
+    right = (test[deciding_column(record.result)] > record.result.deciding_threshold) == defective
+    return Decisions(test["path"].astype(str), defective, right)
 
 
 def check_scores(folder: Path, record: Record) -> None:
@@ -88,46 +81,51 @@ def check_scores(folder: Path, record: Record) -> None:
         _checked(path, record, record.result)
 
 
-def _checked(path: Path, record: Record, result: Result) -> pd.DataFrame:
+def of_split(table: Table, split: str) -> Table:
+    """The rows of the validation images or of the test images."""
+    rows: Table = table[table["split"] == split]
+    return rows
+
+
+def is_defective(table: Table) -> NDArray[np.bool_]:
+    """Of each row, as it was written: True or False."""
+    defective_N: NDArray[np.bool_] = table["defective"] == "True"
+    return defective_N
+
+
+def _checked(path: Path, record: Record, result: Result) -> Table:
     """The scores of a run, which fit its record."""
     try:
         content = path.read_bytes()
         if record.scores_hash and hash_of_scores(content) != record.scores_hash:
             raise ValueError("its checksum is not the one in run.json")
-        table = _table(content, result)
+        table = _table(content.decode(), result)
         _must_fit(table, record, result)
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+    except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path} cannot be believed: {reason}. Run {record.cell} again with force=true.") from error
     return table
 
 
-def numbers_as_written(source: Path | io.BytesIO, columns: Callable[[str], bool] | None = None) -> pd.DataFrame:
-    """A table whose numbers are exactly those that were written: a score may equal the threshold."""
-    types: defaultdict[str, type] = defaultdict(lambda: float, dict.fromkeys(WORDS, str))
-    table: pd.DataFrame = pd.read_csv(source, dtype=types, usecols=columns, **EXACTLY)
+def _table(text: str, result: Result) -> Table:
+    """The columns that are needed."""
+    needed = {"path", "split", "defective", _map_column(result), deciding_column(result)}
+    table = read_table(text, lambda name: name in {*needed, MAP_MAXIMUM, OWN_SCORE})
+    names = table.dtype.names or ()
+    if missing := needed.difference(names):
+        raise ValueError(f"no column {', '.join(sorted(missing))}")
+    if not {*table["defective"].tolist()} <= {"True", "False"}:
+        raise ValueError("column defective is not True or False throughout")
+    if not all(np.isfinite(table[name]).all() for name in names if name not in WORDS):
+        raise ValueError("a score is not finite")
     return table
 
 
-def _table(content: bytes, result: Result) -> pd.DataFrame:
-    """The columns that are needed."""
-    scores = {_map_column(result), deciding_column(result)}
-    needed = {"path", "split", "defective", *scores}
-    table = numbers_as_written(io.BytesIO(content), lambda name: name in {*needed, MAP_MAXIMUM, OWN_SCORE})
-    if missing := needed - set(table.columns):
-        raise ValueError(f"no column {', '.join(sorted(missing))}")
-    if not table["defective"].isin(["True", "False"]).all():
-        raise ValueError("column defective is not True or False throughout")
-    if not np.isfinite(table.select_dtypes("number")).all(axis=None):
-        raise ValueError("a score is empty or not finite")
-    return table.assign(defective=table["defective"] == "True")
-
-
-def _must_fit(table: pd.DataFrame, record: Record, result: Result) -> None:
+def _must_fit(table: Table, record: Record, result: Result) -> None:
     """Raises ValueError for the first number of the record that does not follow from the scores."""
-    test = table[table["split"] == "test"]
-    defective = test["defective"].to_numpy(dtype=bool)
-    shares = classified_correctly(test[deciding_column(result)].to_numpy(), defective, result.deciding_threshold)
+    test, held_out = of_split(table, "test"), of_split(table, "validation")
+    defective = is_defective(test)
+    shares = classified_correctly(test[deciding_column(result)], defective, result.deciding_threshold)
     for side, found, stored in zip(("good", "defective"), shares, (result.good, result.defective), strict=True):
         if _counts(found) != _counts(stored):
             raise ValueError(
@@ -138,11 +136,10 @@ def _must_fit(table: pd.DataFrame, record: Record, result: Result) -> None:
     if result.own is not None:
         rankings[OWN_SCORE], limits[OWN_SCORE] = result.own.image, result.own.threshold
     for column, limit in limits.items():
-        held_out = table.loc[table["split"] == "validation", column].to_numpy()
-        _must_equal(f"threshold of {column}", _threshold(record, result, held_out), limit)
+        _must_equal(f"threshold of {column}", _threshold(record, result, held_out[column]), limit)
     for column, metrics in rankings.items():
-        if metrics is not None and column in table:
-            _must_equal(f"AUROC of {column}", _auroc(test[column].to_numpy(), defective), metrics.auroc)
+        if metrics is not None and column in (table.dtype.names or ()):
+            _must_equal(f"AUROC of {column}", _auroc(test[column], defective), metrics.auroc)
 
 
 def _threshold(record: Record, result: Result, held_out_V: NDArray[np.float64]) -> float | None:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks.protocol.ranks import Decided, Drawn, balanced_draws, ranking
+from benchmarks.protocol.ranks import Decided, Drawn, _apart, balanced_draws, best_alone, ranking
 
 
 def decided(rng: np.random.Generator, skills: list[float], seeds: int = 3, good: int = 20, bad: int = 40) -> Decided:
@@ -36,7 +36,7 @@ def test_equal_methods_are_a_clique_and_a_worse_one_is_not_in_it() -> None:
     categories = [decided(rng, [0.2, 0.8, 0.8]) for _ in range(8)]
     found = ranking([Drawn.of(one, 2000, seed) for seed, one in enumerate(categories)])
     assert found.order[-1] == 0 and found.cliques == ((0, 1),)
-    assert not found.best_alone and found.beats_next_M[1] > 0.999
+    assert found.beats_next_M[1] > 0.999
     assert found.rank_M2[-1].tolist() == [3, 3] and found.rank_M2[0, 0] == 1
     assert np.all(found.interval_M2[:, 0] <= found.mean_M) and np.all(found.mean_M <= found.interval_M2[:, 1])
 
@@ -46,9 +46,22 @@ def test_pairing_tells_apart_what_intervals_cannot() -> None:
     hard = np.random.default_rng(0).random(60) < 0.5
     better = hard | (np.arange(60) % 4 == 0)
     category = Decided(np.stack([hard, better])[:, None, :], np.arange(60) >= 20)
-    found = ranking([Drawn.of(category, 4000)])
-    assert found.best_alone and found.order == (1, 0)
+    drawn = Drawn.of(category, 4000)
+    found = ranking([drawn])
+    assert best_alone(drawn) == 1 and found.order == (1, 0) and found.cliques == ()
     assert found.interval_M2[0, 0] < found.interval_M2[1, 1]
+
+
+@pytest.mark.parametrize("draws", [1, 2, 39, 40, 41, 79, 1000])
+def test_what_is_counted_is_what_the_quantiles_say(draws: int) -> None:
+    rng = np.random.default_rng(draws)
+    found = []
+    for shift in np.linspace(-3, 3, 41):
+        first_R, second_R = rng.normal(size=draws).round(1) + shift, rng.normal(size=draws).round(1)
+        low, high = np.quantile(first_R - second_R, (0.025, 0.975))
+        found.append(_apart(first_R, second_R))
+        assert found[-1] == (low > 1e-9 or high < -1e-9)
+    assert any(found) and (draws < 39 or not all(found))
 
 
 def test_one_image_of_forty_six_earns_no_star() -> None:
@@ -56,8 +69,8 @@ def test_one_image_of_forty_six_earns_no_star() -> None:
     right = np.arange(46) < 27
     other = right.copy()
     other[45] = True
-    found = ranking([Drawn.of(Decided(np.stack([right, other])[:, None, :], np.arange(46) >= 20), 2000)])
-    assert not found.best_alone and found.cliques == ((0, 1),)
+    drawn = Drawn.of(Decided(np.stack([right, other])[:, None, :], np.arange(46) >= 20), 2000)
+    assert best_alone(drawn) is None and ranking([drawn]).cliques == ((0, 1),)
 
 
 def test_ten_thousand_draws_of_a_whole_table_take_seconds() -> None:

@@ -23,7 +23,8 @@ from benchmarks.common.errors import UserError
 from benchmarks.report.build import build
 from benchmarks.report.cells import cells_of
 from benchmarks.report.formats import signed
-from benchmarks.report.page import TEMPLATES, write_page
+from benchmarks.report.html import TEMPLATES
+from benchmarks.report.page import write_page
 from benchmarks.report.pictures import TRUTH, choices, pictures
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
@@ -36,13 +37,13 @@ METHODS = ["ae_l2", "anogan", "texture_inspection"]
 
 
 class Tree(HTMLParser):
-    """All elements with their attributes and text, and whether tags are closed in order."""
+    """All elements with their attributes and text, those of the cells' details as well, and whether tags are closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.elements: list[dict[str, Any]] = []
         self._open: list[dict[str, Any]] = []
-        self.feed(text)
+        self.feed(re.sub(r'<script type="text/html"(.*?)</script>', r"<template\1</template>", text, flags=re.DOTALL))
         assert not self._open, f"not closed: {[element['tag'] for element in self._open]}"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -13,8 +13,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from benchmarks.protocol.image_metrics import precision_recall_points, roc_points
 from benchmarks.report.build import build
 from benchmarks.report.cells import Cell, cells_of
-from benchmarks.report.page import write_figures
-from benchmarks.report.plots import PLOTS, style
+from benchmarks.report.paper_figures import figure, style, write_figures
+from benchmarks.report.plots import PLOTS
 from benchmarks.report.svg import BOTTOM, LEFT, RIGHT, TOP, nice_ticks
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
@@ -123,7 +123,7 @@ def test_ticks_are_round(low: float, high: float, ticks: list[str]) -> None:
 def test_figures_for_papers_are_the_same_each_time(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.report.page.PLOTS", PLOTS[-1:])
+    monkeypatch.setattr("benchmarks.report.paper_figures.PLOTS", PLOTS[-1:])
     report = build(results, tmp_path)
     written = [write_figures(report, RunStore(results), tmp_path / name) for name in ("out", "again")]
     png, pdf = (path.read_bytes() for path in written[0])
@@ -151,7 +151,7 @@ def test_the_pro_curve_is_drawn_where_there_is_one(results: Path) -> None:
     values = [run.result.pixel.aupro for run in cell.runs if run.result.pixel]
     assert f"AU-PRO {np.mean(values):.3f} ± {np.std(values):.3f}" in PLOT["pro"].words(cell)
     with style():
-        (axes,) = PLOT["pro"].figure(cell).axes
+        (axes,) = figure(PLOT["pro"], cell).axes
     drawn = np.asarray(axes.lines[0].get_xydata())
     assert np.array_equal(drawn[:4], curve.to_numpy()) and np.array_equal(drawn[5:9], curve.to_numpy())  # two seeds
     assert np.isnan(drawn[4]).all()

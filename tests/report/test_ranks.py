@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.report.build import build
-from benchmarks.report.page import write_figures, write_page
+from benchmarks.report.page import write_page
+from benchmarks.report.paper_figures import write_figures
 from benchmarks.report.ranks import picture, ranks, table
 from benchmarks.store.runs import RunStore
 from tests.report.stores import write_store
@@ -44,7 +45,7 @@ def test_the_star_goes_to_none_that_is_not_told_apart(results: Path) -> None:
 
 def test_the_picture_is_drawn_and_written(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ElementTree.fromstring(picture(ranks(cells(results))))
-    monkeypatch.setattr("benchmarks.report.page.PLOTS", ())
+    monkeypatch.setattr("benchmarks.report.paper_figures.PLOTS", ())
     report = build(results, tmp_path)
     names = [path.name for path in write_figures(report, RunStore(results), tmp_path)]
     assert names == ["ranks.png", "ranks.pdf"]

@@ -15,7 +15,9 @@ from benchmarks.common.project import project_file
 from benchmarks.protocol.decision import Share
 from benchmarks.report.build import build, show
 from benchmarks.report.formats import latex, markdown, tex
-from benchmarks.report.tables import TABLE2, TABLE3, Absences, Entry, PaperTable, Value, paper_table, table_f, tidy
+from benchmarks.report.layouts import TABLE2, TABLE3, table_f
+from benchmarks.report.table_parts import Entry, PaperTable, Value, tidy
+from benchmarks.report.tables import Absences, paper_table
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.paper import image_counts
 from benchmarks.store.record import Record

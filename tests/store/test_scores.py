@@ -29,7 +29,7 @@ def test_decisions_are_those_of_the_record(store: RunStore) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: "", "No columns"),
+        (lambda text: "", "no columns"),
         (lambda text: text.replace("score_0.001", "score_0.5"), "no column score_0.001"),
         (
             lambda text: text.replace("test/good/000.png,test,good,False", "test/good/000.png,test,good,True"),

@@ -43,7 +43,7 @@ def test_an_area_of_many_digits_is_found_by_its_columns_name(tmp_path: Path) -> 
         (lambda table: table.assign(defective="yes"), "column defective is not True or False"),
         (lambda table: table[table["split"] == "test"], "it needs rows of both splits"),
         (lambda table: table.assign(**{"score_0.001": table["score_0.001"] + 1}), "its run.json"),
-        (lambda table: pd.DataFrame(), "No columns to parse"),
+        (lambda table: pd.DataFrame(), "no columns"),
     ],
     ids=[
         "split",

@@ -1,0 +1,5 @@
+"""The plots of one cell, in the order in which the page shows them."""
+
+from benchmarks.report.plots import curves, histogram, over_area, training
+
+PLOTS = (histogram.PLOT, over_area.PLOT, curves.ROC, curves.PRECISION_RECALL, curves.PRO, training.PLOT)
