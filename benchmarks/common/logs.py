@@ -23,6 +23,7 @@ def configure_logging(silent: bool = False) -> None:
     log.propagate = False
     log.setLevel(logging.INFO)
     logging.raiseExceptions = False
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged files, which the survey names
 
 
 def quieten_lightning() -> None:

@@ -4,11 +4,12 @@ import os
 import stat
 import struct
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.data.file_ends import ends_too_early, has_several
 from benchmarks.data.images import DEFAULT_MEGAPIXELS, ENDS, MEGAPIXELS, TAIL, Header, header
-from benchmarks.data.tiff_headers import TIFF, is_cut, tiff
+from benchmarks.data.tiff_headers import TIFF, tiff
 
 HEAD = 8192
 """Most plain files have their header in it; files up to this size are read whole."""
@@ -24,12 +25,21 @@ SOF, DQT, SOS = {0xC0, 0xC1, 0xC2}, 0xDB, 0xDA
 JPEG_PLAIN = {0xE0, 0xC4, 0xDD, 0xFE, DQT} | SOF
 """JFIF, Huffman tables, restart interval, comment; tables and frames."""
 
+
+@dataclass(frozen=True)
+class FileHeader(Header):
+    """A header as surveys want it."""
+
+    several: bool = False
+    """Whether other images follow in the file, which nobody reads."""
+
+
 Plain = tuple[str, tuple[int, int]]
 """Mode and (height, width) of a file that has nothing out of the ordinary."""
 
 
-def quick_header(path: Path) -> Header:
-    """What `images.header` tells, several times as fast where a file is plain; and of TIFF whether its pixels are all there.
+def quick_header(path: Path) -> FileHeader:
+    """What `images.header` tells, several times as fast where a file is plain; `whole` by the formats, not by the last bytes alone.
 
     Raises:
         UserError: it cannot be read as an image, or is larger than the limit.
@@ -37,21 +47,24 @@ def quick_header(path: Path) -> Header:
     try:
         length, head, tail = _ends(path)
     except OSError:
-        return header(path)
-    return _plain(length, head, tail) or _by_pillow(path, head)
+        return FileHeader(**vars(header(path)))
+    return _plain(length, head, tail) or _by_pillow(path)
 
 
-def _by_pillow(path: Path, head: bytes) -> Header:
+def _by_pillow(path: Path) -> FileHeader:
     found = header(path)
-    return replace(found, whole=found.whole and not (head[:4] in TIFF and is_cut(path)))
+    try:
+        return FileHeader(**vars(replace(found, whole=not ends_too_early(path, found))), several=has_several(path))
+    except (struct.error, IndexError):
+        return FileHeader(**vars(found))  # something that Pillow overlooks
 
 
-def _plain(length: int, head: bytes, tail: bytes) -> Header | None:
+def _plain(length: int, head: bytes, tail: bytes) -> FileHeader | None:
     try:
         kind, found = _read(length, head, tail)
     except (struct.error, IndexError):
         return None
-    if found is None or (kind == "PNG" and b"eXIf" in tail):
+    if found is None or ENDS.get(kind, b"") not in tail or (kind == "PNG" and b"eXIf" in tail):
         return None
     mode, size = found
     pixels = size[0] * size[1]
@@ -59,7 +72,7 @@ def _plain(length: int, head: bytes, tail: bytes) -> Header | None:
         return None
     bits = 16 if mode == "I;16" else 8
     # CRC-32 of a file that ends with the CRC-32 of all its bytes, as small PNGs do, tells nothing but its length
-    return Header(size, mode, bits, 1, ENDS.get(kind, b"") in tail, size, (length, zlib.adler32(tail)))
+    return FileHeader(size, mode, bits, 1, True, size, (length, zlib.adler32(tail)))
 
 
 def _read(length: int, head: bytes, tail: bytes) -> tuple[str, Plain | None]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.common.words import printable
 from benchmarks.data.index import Category, ImageFile
-from benchmarks.data.listing import listing
+from benchmarks.data.listing import in_one_form, listing
 from benchmarks.data.names import Layout
 from benchmarks.data.summary import Summary, summarise
 from benchmarks.data.survey import survey
@@ -74,9 +74,13 @@ def read_category(root: Path, name: str, layout: Layout = ANYBODYS) -> Category:
         raise UserError(f"No folder {root}. Set data.root to the folder that holds the categories (data.root=DIR).")
     if layout.table is not None:
         return read_table(root / layout.table, name, layout, root)
-    if not (root / name).is_dir():
-        raise UserError(f"No category '{name}' in {root}. {_instead(root, name, layout)}")
-    return _read(root / name, layout, name)
+    folder = root / name
+    if not folder.is_dir():  # the name may be stored in another Unicode form than it is typed
+        alike = [sub for sub in listing(root).folders if in_one_form(sub.name) == in_one_form(name)]
+        if not alike:
+            raise UserError(f"No category '{name}' in {root}. {_instead(root, name, layout)}")
+        folder = alike[0]
+    return _read(folder, layout, name)
 
 
 def category_names(root: Path, layout: Layout = ANYBODYS) -> list[str]:

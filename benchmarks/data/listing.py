@@ -55,7 +55,8 @@ def listing(folder: Path) -> Listing:
     """The entries of a folder that are not hidden; nothing if it is not there.
 
     Raises:
-        UnusableData: an entry is neither file nor folder (a named pipe would be waited for), or a folder's name is not UTF-8.
+        UnusableData: an entry is neither file nor folder (a named pipe would be waited for), a link to a folder above it, or a
+            folder whose name is not UTF-8.
     """
     found = Listing()
     if not folder.is_dir():
@@ -64,6 +65,8 @@ def listing(folder: Path) -> Listing:
         ordered = sorted((entry for entry in entries if _is_shown(entry)), key=lambda entry: entry.name)
     for entry in ordered:
         path = Path(entry.path)
+        if entry.is_symlink() and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(path)):
+            raise UnusableData(f"{path} is a link to a folder that it lies in. Remove it.")
         if entry.is_dir():
             check_name(path)
             found.folders.append(path)
@@ -111,5 +114,10 @@ def unread(others: Iterable[Path]) -> list[Finding]:
 
 
 def stem_of(path: Path) -> str:
-    """A file's name without its suffix, in one Unicode form: umlauts are stored as one or as two characters."""
-    return unicodedata.normalize("NFC", path.stem)
+    """A file's name without its suffix, in one form."""
+    return in_one_form(path.stem)
+
+
+def in_one_form(name: str) -> str:
+    """Umlauts are stored as one or as two characters: here as one (Unicode's NFC)."""
+    return unicodedata.normalize("NFC", name)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.data.index import Finding, ImageFile, counted
-from benchmarks.data.listing import stem_of
+from benchmarks.data.index import GOOD, Finding, ImageFile, counted
+from benchmarks.data.listing import in_one_form, stem_of
 
 Masks = Mapping[tuple[str, str], list[Path]]
 """Mask files by kind (empty: of any) and the stem of their image."""
@@ -20,7 +20,8 @@ def attach(images: Iterable[ImageFile], masks: Masks, findings: list[Finding]) -
     attached = []
     for image in images:
         stem = stem_of(image.path)
-        key = (image.defect_type, stem) if (image.defect_type, stem) in masks else ("", stem)
+        key = (in_one_form(image.defect_type), stem)
+        key = key if key in masks else ("", stem)
         if not image.is_defective or key not in masks:
             attached.append(image)
             continue
@@ -36,7 +37,10 @@ def attach(images: Iterable[ImageFile], masks: Masks, findings: list[Finding]) -
     good = {stem_of(image.path) for image in attached if not image.is_defective}
     unused = [paths[0] for key, paths in masks.items() if not used[key] and not (key[0] == "" and key[1] in good)]
     findings += counted(
-        "error", unused, "{first} is the mask of no image ({n} in all): add its image, or remove the mask."
+        "error",
+        unused,
+        "{first} is the mask of no image ({n} in all): masks are called as their image, or that with _mask, _gt or _label behind. "
+        "Rename it, add its image, or remove it.",
     )
     findings += _half_masked(attached)
     return iter(attached)
@@ -66,7 +70,9 @@ def _half_masked(images: Iterable[ImageFile]) -> Iterator[Finding]:
 
 
 def one_place_each(images: Sequence[ImageFile], findings: list[Finding]) -> list[ImageFile]:
-    """Images that differ in their suffix alone (000.png, 000.bmp) keep it in their place, so that each has a map of its own."""
+    """Images that differ in their suffix alone (000.png, 000.bmp) keep it in their place, those of two folders of good images
+    (good, OK) the folder, so that each has a map of its own."""
+    images = _by_folder(images)
     count = Counter(image.place for image in images)
     double = [image for image in images if count[image.place] > 1]
     findings += counted(
@@ -74,11 +80,30 @@ def one_place_each(images: Sequence[ImageFile], findings: list[Finding]) -> list
         [image.path for image in double],
         "{n} image(s) have the name of another but for the suffix ({first}): their maps are called as the whole file, .tiff added.",
     )
-    return [
+    found = [
         replace(image, place=f"{image.place}{image.path.suffix}") if count[image.place] > 1 else image
         for image in images
+    ]
+    again = Counter(image.place for image in found)
+    findings += counted(
+        "error",
+        [image.path for image in found if again[image.place] > 1],
+        "{n} image(s) are there twice under one name ({first}): rename or remove one of each.",
+    )
+    return found
+
+
+def _by_folder(images: Sequence[ImageFile]) -> list[ImageFile]:
+    """Files of one name that are good by two folders: each below the name of its folder."""
+    count = Counter((image.place, image.path.suffix) for image in images)
+    return [
+        replace(image, place="/".join([*parts[:2], image.path.parent.name, *parts[2:]]))
+        if count[image.place, image.path.suffix] > 1 and image.path.parent.name != GOOD
+        else image
+        for image in images
+        for parts in (image.place.split("/"),)
     ]
 
 
 def mask_stem(path: Path) -> str:
-    return re.sub(r"_(mask|gt|label)$", "", stem_of(path), flags=re.IGNORECASE)
+    return re.sub(r"[-_. ](mask|gt|label)$", "", stem_of(path), flags=re.IGNORECASE)

@@ -5,25 +5,23 @@ first example and the remedy. `run`, `evaluate`, `data verify` and `choose` all 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.common.errors import UnusableData, UserError
-from benchmarks.common.pool import pool
 from benchmarks.data.fingerprint import hash_of
-from benchmarks.data.headers import quick_header
+from benchmarks.data.headers import FileHeader, quick_header
 from benchmarks.data.images import Header, gray_histogram
 from benchmarks.data.index import Category, Finding, ImageFile, Level, counted, named
-from benchmarks.data.masks import MaskContent, content_of, lowest_defect
+from benchmarks.data.mask_survey import mask_findings
 
 FEW_HELD_OUT = 20
 LOOKED_AT = 16
 """Training images of 16 bits whose highest value is looked for."""
 LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".jp2", ".j2k"}
-TURNED = "EXIF or TIFF orientation"
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Survey:
     """What was found of a category."""
 
     category: Category
-    headers: Mapping[Path, Header]
+    headers: Mapping[Path, FileHeader]
     """Of all images and masks that can be read."""
     findings: tuple[Finding, ...]
 
@@ -67,9 +65,10 @@ def survey(category: Category, held_out_share: float | None = None, bits: int | 
         *_odd_names(category),
         *_losses(category),
         *_cut(headers),
+        *_several(headers),
         *_without_range(headers),
         *_counts(category, held_out_share),
-        *_masks(category, headers),
+        *mask_findings(category, headers),
         *_bit_depth(category, headers, bits),
         *_shared(category, headers),
     ]
@@ -78,8 +77,9 @@ def survey(category: Category, held_out_share: float | None = None, bits: int | 
     return Survey(category, headers, tuple(findings))
 
 
-def _headers(category: Category) -> tuple[dict[Path, Header], list[str]]:
-    headers, unreadable = {}, []
+def _headers(category: Category) -> tuple[dict[Path, FileHeader], list[str]]:
+    headers: dict[Path, FileHeader] = {}
+    unreadable: list[str] = []
     for path in _files(category):
         try:
             headers[path] = quick_header(path)
@@ -124,6 +124,12 @@ def _cut(headers: Mapping[Path, Header]) -> list[Finding]:
     return counted("error", cut, "{n} file(s) end too early ({first}): copy them again, or remove them.")
 
 
+def _several(headers: Mapping[Path, FileHeader]) -> list[Finding]:
+    several = [path for path, found in headers.items() if found.several]
+    text = "{n} file(s) hold several images, of which only the first is read ({first}): save each as a file of its own."
+    return counted("warning", several, text)
+
+
 def _without_range(headers: Mapping[Path, Header]) -> list[Finding]:
     floats = [path for path, found in headers.items() if found.mode == "F"]
     text = "{n} file(s) hold floating-point pixels, which have no known range ({first}): save them with 8 or 16 bits."
@@ -149,95 +155,6 @@ def _counts(category: Category, held_out_share: float | None) -> Iterator[Findin
         )
     elif not category.has_masks and not any(image.mask for image in category.test):
         yield Finding("note", f"{category.root} has no masks (ground_truth): there will be no pixel metrics.")
-
-
-# -- masks ------------------------------------------------------------------------------------------------------------------------
-
-
-def _masks(category: Category, headers: Mapping[Path, Header]) -> Iterator[Finding]:
-    pairs = [
-        (image, image.mask, headers[image.path], headers[image.mask])
-        for image in category.test
-        if image.mask is not None and image.path in headers and image.mask in headers
-    ]
-    turned = [mask for _, mask, of_image, of_mask in pairs if of_image.size != of_mask.size == of_image.stored_size]
-    yield from counted(
-        "error",
-        turned,
-        "{n} mask(s) are drawn on an image as stored, but "
-        + TURNED
-        + " turns it ({first}): turn them likewise, or save the images "
-        "turned, without that tag.",
-    )
-    unclear = [
-        image.path
-        for image, _, of_image, of_mask in pairs
-        if of_image.orientation != of_mask.orientation and of_image.size == of_mask.size == of_image.stored_size
-    ]
-    yield from counted(
-        "warning",
-        unclear,
-        "{n} image(s) are turned by "
-        + TURNED
-        + " ({first}), their masks are not: these must be drawn on the turned image; whether "
-        "they are cannot be told from their size.",
-    )
-    for image, mask, of_image, of_mask in pairs:
-        if of_image.size != of_mask.size and mask not in turned:
-            (height, width), (mask_height, mask_width) = of_image.size, of_mask.size
-            yield Finding(
-                "error",
-                f"{mask} has {mask_width} x {mask_height} pixels, its image {image.path.name} {width} x {height}: draw the mask at "
-                "the image's size, or remove the masks to go without pixel metrics.",
-            )
-    yield from _mask_contents([mask for _, mask, _, _ in pairs], headers)
-
-
-def _mask_contents(masks: Sequence[Path], headers: Mapping[Path, Header]) -> Iterator[Finding]:
-    dark: list[str] = []
-    unreadable: list[str] = []
-    empty, most, odd = [], [], []
-    with pool() as threads:
-        contents = threads.map(lambda mask: _content(mask, headers[mask]), masks)
-    for mask, content in zip(masks, contents, strict=True):
-        if isinstance(content, str):
-            unreadable.append(content)
-        elif 0 < content.highest < lowest_defect(headers[mask]):
-            of = f"{headers[mask].mode}, {headers[mask].bits} bits"
-            dark.append(
-                f"{mask}: highest gray value {content.highest}, {of}; a defect begins at {lowest_defect(headers[mask])}"
-            )
-        elif content.highest == 0:
-            empty.append(mask)
-        else:
-            most += [mask] if content.share > 0.5 else []
-            odd += [f"{mask}, {headers[mask].mode}"] if not _is_plain(headers[mask]) or content.between else []
-    yield from named("error", unreadable)
-    yield from counted(
-        "error", dark, "{n} mask(s) would be taken as empty ({first}). Save masks as 8-bit gray with 0 and 255."
-    )
-    yield from counted(
-        "note",
-        empty,
-        "{n} mask(s) are empty ({first}): their images are defective, but have no region for pixel metrics.",
-    )
-    yield from counted(
-        "note", most, "{n} mask(s) mark more than half of their image ({first}): are they inverted? Defects are white."
-    )
-    yield from counted(
-        "note", odd, "{n} mask(s) are not 8-bit gray with 0 and 255 alone ({first}): gray from 128 up counts as defect."
-    )
-
-
-def _content(mask: Path, header_of_mask: Header) -> MaskContent | str:
-    try:
-        return content_of(mask, header_of_mask)
-    except UserError as error:
-        return str(error)
-
-
-def _is_plain(found: Header) -> bool:
-    return found.mode in {"L", "1"}
 
 
 # -- pixels of training images ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A category from a CSV that lists its images: path, label and, if wanted, split, mask and object, in any order and case."""
 
 import csv
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -8,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from benchmarks.common.errors import UnusableData, UserError, nearest
 from benchmarks.data.images import what_is
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
-from benchmarks.data.listing import check_name, listing
+from benchmarks.data.listing import check_name, images_below, listing
 from benchmarks.data.mask_files import one_place_each
 from benchmarks.data.names import TEST_NAMES, TRAIN_NAMES, Layout
 from benchmarks.data.split import hold_out
@@ -61,7 +62,9 @@ def read_table(table: Path, name: str, layout: Layout, root: Path) -> Category:
     """
     rows = [_row(table, line, row, layout, root) for line, row in _rows(table) if row.get("object", name) == name]
     if not rows:
-        raise UserError(f"{table} lists no image of '{name}'. {nearest(name, objects_in(table))}")
+        known = [row["object"] for _, row in _rows(table) if row.get("object")]
+        other = nearest(name, set(known)) or "Fill it, or remove it to have the folders read."
+        raise UserError(f"{table} lists no image of '{name}'. {other}")
     findings: list[Finding] = []
     train = [row for row in rows if row.split == "train"]
     bad = [row.path for row in train if row.kind != GOOD]
@@ -78,12 +81,24 @@ def read_table(table: Path, name: str, layout: Layout, root: Path) -> Category:
         split = f"{sum(chosen)} of {len(good)} good images drawn for testing ({drawn})"
     if not train:
         raise UnusableData(f"{table} lists no good image of '{name}' to fit to (labels read as good: {_good(layout)}).")
+    if layout.table is None:
+        findings += _unlisted(table)
     images = one_place_each(
         [*(_image("train", row) for row in train), *(_image("test", row) for row in test)], findings
     )
     return Category(
         name, root, (*images[: len(train)],), (*images[len(train) :],), (*findings,), f"table {table.name}", split
     )
+
+
+def _unlisted(table: Path) -> list[Finding]:
+    """Images beside a table that was found in their folder, of which it says nothing."""
+    root = table.parent
+    names = [row.get(column, "").replace("\\", "/") for _, row in _rows(table) for column in ("path", "mask")]
+    listed = {os.path.realpath(root / name) for name in names if name}
+    others = [path for path in images_below(root) if os.path.realpath(path) not in listed]
+    text = f"{{n}} image(s) are not listed in {table.name} and are left out ({{first}}); without that file, all would be read."
+    return counted("warning", others, text)
 
 
 def _good(layout: Layout) -> str:

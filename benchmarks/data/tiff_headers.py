@@ -1,7 +1,9 @@
 """The first directory of a TIFF file, as far as a survey needs it (TIFF Revision 6.0, Adobe 1992)."""
 
+import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TIFF = {b"II*\0": "<", b"MM\0*": ">"}
@@ -17,7 +19,10 @@ COMPRESSIONS = {1, 5, 8, 32773}
 """None, LZW, deflate, PackBits."""
 MODES = {((8,), 1): "L", ((16,), 1): "I;16", ((8, 8, 8), 2): "RGB"}
 """By bits of the samples and what they mean (1: black is 0, 2: RGB)."""
+VERSION, SMALLER, MASK = 254, 1, 4
+MOST_VERSIONS = 16
 
+Tags = dict[int, tuple[int, ...]]
 At = Callable[[int, int], bytes]
 """Reads so many bytes from a place in the file."""
 
@@ -29,42 +34,68 @@ def tiff(length: int, head: bytes, tail: bytes) -> tuple[str, tuple[int, int]] |
         start = length - len(tail)
         return tail[place - start :][:count] if place >= start else head[place : place + count]
 
-    tags = _directory(at, TIFF[head[:4]])
+    order = TIFF[head[:4]]
+    tags, following = _directory(at, order, _first(at, order))
     mode = MODES.get((tags.get(BITS, ()), tags.get(MEANING, (0,))[0]))
     if tags.keys() - PLAIN or tags[COMPRESSION][0] not in COMPRESSIONS or any(tags.get(k, (1,)) != (1,) for k in ONE):
         return None
     if mode is None or (mode == "I;16" and head[:2] == b"MM") or tags.get(277, (1,)) != (len(tags[BITS]),):
         return None
-    return None if _is_cut(tags, length) else (mode, (tags[HEIGHT][0], tags[WIDTH][0]))
+    return None if following or _is_cut(tags, length) else (mode, (tags[HEIGHT][0], tags[WIDTH][0]))
 
 
 def is_cut(path: Path) -> bool:
     """Whether a TIFF says that its pixels go on behind its end."""
+    with _opened(path) as (at, order, length):
+        tags, _ = _directory(at, order, _first(at, order))
+        return _is_cut(tags, length)
+
+
+def has_pages(path: Path) -> bool:
+    """Whether a second image follows the first one that is neither a smaller version of it nor its mask."""
+    with _opened(path) as (at, order, _):
+        tags, place = _directory(at, order, _first(at, order))
+        for _ in range(MOST_VERSIONS):
+            if not place:
+                return False
+            tags, place = _directory(at, order, place)
+            if not tags.get(VERSION, (0,))[0] & (SMALLER | MASK):
+                return True
+    return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[At, str, int]]:
     with path.open("rb") as file:
 
         def at(place: int, count: int) -> bytes:
             file.seek(place)
             return file.read(count)
 
-        try:
-            return _is_cut(_directory(at, TIFF[at(0, 4)]), file.seek(0, 2))
-        except (struct.error, KeyError):
-            return False  # Pillow will say
+        yield at, TIFF[at(0, 4)], file.seek(0, os.SEEK_END)
 
 
-def _is_cut(tags: dict[int, tuple[int, ...]], length: int) -> bool:
+def _is_cut(tags: Tags, length: int) -> bool:
     parts = [zip(tags.get(o, ()), tags.get(c, ()), strict=False) for o, c in zip(OFFSETS, COUNTS, strict=True)]
     return any(offset + count > length for pairs in parts for offset, count in pairs)
 
 
-def _directory(at: At, order: str) -> dict[int, tuple[int, ...]]:
-    """The numbers of each tag; of others than whole numbers only that they are there."""
-    (start,) = struct.unpack(f"{order}I", at(4, 4))
-    (entries,) = struct.unpack(f"{order}H", at(start, 2))
-    found = {}
-    for tag, kind, count, value in struct.iter_unpack(f"{order}HHI4s", at(start + 2, 12 * entries)):
-        found[tag] = _numbers(at, order, kind, count, value)
+def _first(at: At, order: str) -> int:
+    """Where the first directory is."""
+    found: int = struct.unpack(f"{order}I", at(4, 4))[0]
     return found
+
+
+def _directory(at: At, order: str, place: int) -> tuple[Tags, int]:
+    """The numbers of each tag, of others than whole numbers only that they are there; and the place of the next directory, or 0.
+
+    Raises:
+        struct.error: the file ends before.
+    """
+    (count,) = struct.unpack(f"{order}H", at(place, 2))
+    entries = struct.iter_unpack(f"{order}HHI4s", at(place + 2, 12 * count))
+    (following,) = struct.unpack(f"{order}I", at(place + 2 + 12 * count, 4))
+    return {tag: _numbers(at, order, kind, number, value) for tag, kind, number, value in entries}, following
 
 
 def _numbers(at: At, order: str, kind: int, count: int, value: bytes) -> tuple[int, ...]:

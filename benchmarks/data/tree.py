@@ -8,9 +8,9 @@ from typing import NamedTuple
 from benchmarks.common.errors import UnusableData
 from benchmarks.common.words import printable
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
-from benchmarks.data.listing import Listing, images_below, listing, stem_of, unread
+from benchmarks.data.listing import Listing, images_below, in_one_form, listing, stem_of, unread
 from benchmarks.data.mask_files import attach, mask_stem, one_place_each
-from benchmarks.data.names import TEST_NAMES, TRAIN_NAMES, Layout
+from benchmarks.data.names import GOOD_NAMES, TEST_NAMES, TRAIN_NAMES, Layout
 from benchmarks.data.split import hold_out
 
 
@@ -167,7 +167,7 @@ class _Tree:
         )
         self.findings += [
             Finding(
-                "note",
+                "note" if PurePosixPath(name).name.casefold() in GOOD_NAMES else "warning",
                 f"the {count} image(s) in {name} are read as good; if they are not, say data.layout.good=[NAME].",
             )
             for name, count in folders.items()
@@ -189,9 +189,9 @@ class _Tree:
     def _with_masks(self, images: list[ImageFile], folders: Iterable[Path]) -> list[ImageFile]:
         """The test images with their masks, those that turned out to be masks taken out."""
         masks = self._masks(folders)
-        stems = {(image.defect_type, stem_of(image.path)) for image in images}
+        stems = {(in_one_form(image.defect_type), stem_of(image.path)) for image in images}
         for image in images:
-            key = image.defect_type, stem_of(image.path).removesuffix("_mask")
+            key = in_one_form(image.defect_type), stem_of(image.path).removesuffix("_mask")
             if image.is_defective and key in stems and stem_of(image.path) != key[1]:
                 masks[key].append(image.path)
         beside = {path for paths in masks.values() for path in paths}
@@ -203,7 +203,7 @@ class _Tree:
         masks: dict[tuple[str, str], list[Path]] = defaultdict(list)
         for folder in folders:
             for path in images_below(folder):
-                kind = path.parent.name if path.parent != folder else ""
+                kind = in_one_form(path.parent.name) if path.parent != folder else ""
                 if kind == "" or not self.layout.is_good(kind):
                     masks[kind, mask_stem(path)].append(path)
         return masks

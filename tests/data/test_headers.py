@@ -1,8 +1,9 @@
 """Headers read quickly are those that Pillow reads: against `images.header`, over formats, modes, options and damage."""
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,13 +62,13 @@ def saved(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def told(read: object, path: Path) -> Header | str:
-    """What a reader says, but for the checksum of the end, of which each has its own."""
+def told(read: Callable[[Path], Header], path: Path) -> dict[str, Any] | str:
+    """What a reader says, but for the checksum of the end, of which each has its own, and what one of them alone tells."""
     try:
-        found: Header = read(path)  # type: ignore[operator]
+        found = vars(read(path))
     except UserError as error:
         return str(error)
-    return replace(found, end=(found.end[0], 0))
+    return {name: found[name] for name in found if name != "several"} | {"end": found["end"][0]}
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *OTHERS])
@@ -97,8 +98,8 @@ def test_damage_is_told_as_pillow_tells_it(tmp_path: Path) -> None:
 
 def _alike(path: Path) -> None:
     quick, slow = told(quick_header, path), told(header, path)
-    if isinstance(quick, Header) and isinstance(slow, Header):
-        quick = replace(quick, whole=slow.whole)  # of TIFF it knows better
+    if isinstance(quick, dict) and isinstance(slow, dict):
+        quick["whole"] = slow["whole"]  # of TIFF it knows better
     assert quick == slow
 
 
