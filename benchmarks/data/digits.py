@@ -131,7 +131,7 @@ def _read_idx(path: Path, magic: int) -> NDArray[np.uint8]:
     dimensions = magic & 255
     length = 4 * (1 + dimensions)
     header = np.frombuffer(content[:length] if len(content) >= length else b"", ">i4").astype(np.int64)
-    if len(header) == 0 or header[0] != magic or (header[1:] < 0).any():
+    if len(header) == 0 or header[0] != magic or (header[1:] < 1).any():
         raise UnusableData(
             f"{path} is no IDX file of {'images' if magic == IMAGES_MAGIC else 'labels'}: fetch it again."
         )

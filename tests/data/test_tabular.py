@@ -1,5 +1,6 @@
 """Tables: what is read from a CSV, and what is said of one that cannot be used."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def with_line(number: int, text: str) -> list[str]:
         (with_line(6, "1,2,3,4,5"), r"cannot be read as CSV: .*line 6"),
         (["a,b,Class", "1,2,1", "3,4,2"], r"no normal rows: no 'Class' is 0, it holds 1, 2.*data.normal=VALUE"),
         (["a,b,Class"], "holds no rows"),
-        ([""], "cannot be read as CSV"),
+        ([""], "line 1: it should hold the names of the columns"),
         (["a,Class", "1,0"], "too few columns besides 'Class': a"),
     ],
 )
@@ -121,6 +122,58 @@ def test_rows_longer_than_the_header_are_refused_with_their_line(tmp_path: Path)
         read(write(tmp_path, [head, *(f"{i},{row}" for i, row in enumerate(rows))]))
     with pytest.raises(UserError, match=r"line 5"):
         read(write(tmp_path, [*GOOD[:4], "1,2,3,4", *GOOD[4:]]))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("\na,b,Class\n1,2,0\n", r"line 1: it should hold the names of the columns, separated by comma, .*, not ''"),
+        ("# made by hand\na,b,Class\n1,2,0\n", r"line 1: it should hold .* not '# made by hand'"),
+        ("a,a,Class\n1,2,0\n", r"line 1: two columns are called 'a'\. Rename one"),
+        (
+            "a,b,Class\n1,2,0,\n",
+            r"line 2: 4 values, but the header has 3 columns\. Lines end with a separator too many",
+        ),
+        ("a,b,Class\n1,2,0\n1e39,2,0\n", r"line 3: column 'a' is infinite or beyond 3e\+38"),
+        ("a,b,Class\n1,2,0\n\n\n1,x,0\n", r"line 5: column 'b' holds text"),
+        ("PK\3\4rest of a workbook", "is a spreadsheet or an archive, not a CSV"),
+        ("a,b,Class\n1,2,0\n1,2,3,0\n", r"cannot be read as CSV: Expected 3 fields in line 3, saw 4"),
+    ],
+)
+def test_what_a_table_looks_like_is_said_with_its_line(tmp_path: Path, content: str, words: str) -> None:
+    path = write(tmp_path, [])
+    path.write_text(content)
+    with pytest.raises(UserError, match=words) as raised:
+        read(path)
+    assert "Traceback" not in str(raised.value) and "C error" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text + "\n\n",
+        lambda text: text.replace("a,b,Class", " a , b , Class "),
+        lambda text: text.replace(",", "|"),
+        lambda text: text.replace("\n", ",\n"),
+        lambda text: text.replace("Class\n", "Class\n\n\n"),
+    ],
+)
+def test_ways_to_write_a_table_mean_the_same(tmp_path: Path, change: Callable[[str], str]) -> None:
+    path = write(tmp_path, GOOD)
+    expected = read(path)
+    path.write_bytes(change(path.read_text()).encode())
+    found = read(path)
+    np.testing.assert_array_equal(found.train, expected.train)
+    np.testing.assert_array_equal(found.test, expected.test)
+    assert found.test_types == expected.test_types
+
+
+def test_true_and_false_are_labels_however_they_are_written(tmp_path: Path) -> None:
+    lines = [line[:-1] + ("True" if line.endswith(",1") else "FALSE") if line[-1] in "01" else line for line in GOOD]
+    assert set(read(write(tmp_path, lines), normal=False).test_types) == {"good", "Class=True"}
 
 
 def test_labels_that_read_as_missing_are_labels(tmp_path: Path) -> None:
