@@ -16,6 +16,8 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 FEW_IMAGES = ("data.spec.train_good=8", "data.spec.test_good=3", "data.spec.per_defect=1")
 CONSTRAINTS = "constraints.txt"  # versions that were tested together
+COMPILED = {"UV_COMPILE_BYTECODE": "1"}
+"""For sessions of many processes: where Python may not write beside its code, each would compile for 16 s of its own."""
 
 
 def install(session: nox.Session, *extras: str, **options: Any) -> None:
@@ -35,8 +37,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The test suite, on all cores."""
-    # Compiled once: where Python may not write beside its code, every process of the tests would compile for 16 s of its own.
-    install(session, "test", env={"UV_COMPILE_BYTECODE": "1"})
+    install(session, "test", env=COMPILED)
     session.run("pytest", *(session.posargs or ["-n", "auto", "-q"]))
 
 
@@ -105,7 +106,7 @@ def clusters(session: nox.Session) -> None:
 
     Needs root and, for SLURM, Debian's slurm-wlm and munge; slurmdbd and mariadb-server for the accounting.
     """
-    install(session, "test", "ray", "slurm")
+    install(session, "test", "ray", "slurm", env=COMPILED)
     asked = session.posargs or ["tests/clusters"]
     folder = tempfile.mkdtemp(prefix="clusters-")  # Ray takes none inside an environment, and sockets no long path
     command = ["python", "-m", "pytest", "-v", f"--basetemp={folder}/tests", *asked]
