@@ -3,7 +3,7 @@
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from benchmarks.config import method_names
+from benchmarks.config.catalogue import method_names
 from benchmarks.report.method_pages import index_page, method_page
 from benchmarks.store.columns import schema_page
 

@@ -111,6 +111,6 @@ TORCH_DEVICE = {"cpu": "cpu", "gpu": "cuda"}
 
 def compose(*overrides: str) -> Any:
     """The configuration of one run, as `defectbench run` composes it."""
-    from benchmarks.config import composed
+    from benchmarks.config.compose import composed
 
     return composed([*overrides, "progress=false", "trainer=cpu"])

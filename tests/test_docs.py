@@ -15,7 +15,8 @@ from hydra.core.global_hydra import GlobalHydra
 
 from benchmarks.cli import main
 from benchmarks.common.project import CODE
-from benchmarks.config import composed, method_names
+from benchmarks.config.catalogue import method_names
+from benchmarks.config.compose import composed
 from benchmarks.report.method_pages import index_page, method_page, methods_table
 
 PAGES = [CODE / "README.md", CODE / "CONTRIBUTING.md", *sorted((CODE / "docs").glob("*.md"))]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmarks.config import applies, options
+from benchmarks.config.catalogue import applies, options
 
 ORDER = (
     "dfm",

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.choose.runner import Request
 from benchmarks.choose.sample import MOST, is_large, write_sample
 from benchmarks.common.errors import UserError
-from benchmarks.config import quoted
+from benchmarks.config.overrides import quoted
 from benchmarks.data.images import decode
 from benchmarks.data.index import ImageFile
 from benchmarks.data.layouts import read_folder, with_bad_parts

@@ -15,7 +15,8 @@ from benchmarks.choose.light import Light, light
 from benchmarks.choose.remembered import BATCH, remembered
 from benchmarks.choose.robustness import Move, moves
 from benchmarks.common.errors import UserError
-from benchmarks.config import as_asked, quoted
+from benchmarks.config.compose import as_asked
+from benchmarks.config.overrides import quoted
 from benchmarks.data.index import Category, ImageFile
 from benchmarks.inspect.specification import INSPECTOR
 from benchmarks.protocol.cross import cross_promise

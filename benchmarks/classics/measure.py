@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
-from benchmarks.config import instantiated
+from benchmarks.config.targets import instantiated
 from benchmarks.data.index import GOOD
 from benchmarks.data.samples import SampleData, Samples
 from benchmarks.protocol.decision import classified_correctly

@@ -83,20 +83,22 @@ WITHOUT_ASKING = "++hydra.launcher.when_stopped=cancel"
 def run(overrides: tuple[str, ...]) -> None:
     """Run one method on one category, or sweep over lists with -m."""
     with user_errors():
-        from benchmarks import config
+        from benchmarks.config.catalogue import method_names
 
         if not _says_what_to_run(overrides):
-            raise UserError(f"Which method? Add method=NAME. Known: {', '.join(config.method_names())}.")
+            raise UserError(f"Which method? Add method=NAME. Known: {', '.join(method_names())}.")
         from benchmarks.cli import application
         from benchmarks.cli.overrides import arranged, checked
         from benchmarks.common.logs import configure_logging
+        from benchmarks.config.compose import register_categories, register_resolvers
+        from benchmarks.config.targets import refuse_foreign_overrides
         from benchmarks.sweep import sweeper
 
         arguments = arranged([WITHOUT_ASKING if text == "--yes" else text for text in overrides])
-        config.refuse_foreign_overrides(arguments)
+        refuse_foreign_overrides(arguments)
         with checked(arguments), hydra_raises():
-            config.register_resolvers()
-            arguments = config.register_categories(arguments)
+            register_resolvers()
+            arguments = register_categories(arguments)
             sweeper.register()
             configure_logging()
             application.run(arguments)
@@ -198,7 +200,7 @@ def list_() -> None:
 def methods() -> None:
     """Methods that can be chosen with method=NAME."""
     with user_errors():
-        from benchmarks.config import methods
+        from benchmarks.config.catalogue import methods
 
         for name, summary in methods():
             click.echo(f"{name:24}{summary}")
@@ -209,7 +211,7 @@ def methods() -> None:
 def categories(root: Path | None) -> None:
     """Categories that can be chosen with category=NAME, or those in a dataset folder."""
     with user_errors():
-        from benchmarks.config import categories
+        from benchmarks.config.catalogue import categories
         from benchmarks.data.layouts import categories_in
 
         for name, summary in categories_in(root) if root else categories():

@@ -10,7 +10,7 @@ from types import FrameType
 import hydra
 from omegaconf import DictConfig
 
-from benchmarks.config import CONF
+from benchmarks.config.catalogue import CONF
 
 log = logging.getLogger("benchmarks")
 

@@ -31,7 +31,7 @@ def _items(words: Iterable[str]) -> list[CompletionItem]:
 
 
 def _is_group(word: str) -> bool:
-    from benchmarks.config import CONF
+    from benchmarks.config.catalogue import CONF
 
     return bool(word) and (CONF / word).is_dir()
 
@@ -40,7 +40,8 @@ def _keys() -> Iterator[str]:
     """`method=` and every other config group, then the dotted settings of the default configuration."""
     from omegaconf import OmegaConf
 
-    from benchmarks.config import CONF, composed
+    from benchmarks.config.catalogue import CONF
+    from benchmarks.config.compose import composed
     from benchmarks.store.identity import differences
 
     yield from (f"{path.name}=" for path in sorted(CONF.iterdir()) if path.is_dir() and path.name != "hydra")
@@ -54,7 +55,7 @@ def _keys() -> Iterator[str]:
 
 def _values(group: str, start: str, given: str) -> Iterator[str]:
     """The options of a config group; for a list (`method=ae_l2,an`) those of its last item."""
-    from benchmarks.config import CONF, OWN
+    from benchmarks.config.catalogue import CONF, OWN
 
     done, comma, start = start.rpartition(",")
     options = {path.stem for path in (CONF / group).glob("*.yaml")}
@@ -65,7 +66,8 @@ def _values(group: str, start: str, given: str) -> Iterator[str]:
 
 def _own_settings(given: str) -> Iterable[str]:
     """The categories whose settings belong to the dataset that was chosen."""
-    from benchmarks.config import category_set, settings_of
+    from benchmarks.config.catalogue import category_set
+    from benchmarks.config.compose import settings_of
 
     return category_set(settings_of(given.split(" ")))
 

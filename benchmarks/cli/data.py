@@ -50,7 +50,7 @@ def download(root: Path, archive: Path | None, accept_licence: bool) -> None:
     with user_errors():
         from omegaconf import OmegaConf
 
-        from benchmarks.config import CONF
+        from benchmarks.config.catalogue import CONF
         from benchmarks.data.download import LICENCE_NOTE, download_archive, unpack
 
         if archive is None:

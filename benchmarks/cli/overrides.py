@@ -14,7 +14,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import CONF, FLAGS, composed, plain, quoted
+from benchmarks.config.catalogue import CONF
+from benchmarks.config.compose import composed
+from benchmarks.config.overrides import FLAGS, plain, quoted
 
 WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 """Settings that count something; other whole numbers in `conf/` stand for numbers of any kind."""

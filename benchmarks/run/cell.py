@@ -21,7 +21,9 @@ from benchmarks.common.files import plain_name, write_text
 from benchmarks.common.logs import logged_to
 from benchmarks.common.project import revision
 from benchmarks.common.words import printable
-from benchmarks.config import applies, composed, instantiated, refuse_foreign_targets, settle_flags, targets
+from benchmarks.config.catalogue import applies
+from benchmarks.config.compose import composed, settle_flags
+from benchmarks.config.targets import instantiated, refuse_foreign_targets, targets
 from benchmarks.data.fingerprint import content_of
 from benchmarks.inspect.specification import INSPECTOR
 from benchmarks.run.benchmark import Benchmark

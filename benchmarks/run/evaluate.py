@@ -15,7 +15,9 @@ from benchmarks.common import provenance
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.common.project import revision
-from benchmarks.config import CONF, composed, quoted
+from benchmarks.config.catalogue import CONF
+from benchmarks.config.compose import composed
+from benchmarks.config.overrides import quoted
 from benchmarks.data.fingerprint import fingerprint, hash_of
 from benchmarks.data.images import size_of
 from benchmarks.data.index import Category, ImageFile

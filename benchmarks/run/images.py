@@ -9,7 +9,7 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import instantiated
+from benchmarks.config.targets import instantiated
 from benchmarks.data.cache import memo_of
 from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import Category, ImageFile

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import instantiated
+from benchmarks.config.targets import instantiated
 from benchmarks.store.record import SCORES, Result
 
 DECIDES = ("data", "category", "method", "input", "protocol", "budget", "trainer", "seed", "threads")

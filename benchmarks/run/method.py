@@ -6,7 +6,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import instantiated
+from benchmarks.config.targets import instantiated
 from methods.contract import Method
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import OWN, category_set, options
+from benchmarks.config.catalogue import OWN, category_set, options
 from benchmarks.data.synthetic import CATEGORIES
 from benchmarks.store.paper import MVTEC_AD
 

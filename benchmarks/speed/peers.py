@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.cli.errors import user_errors
 from benchmarks.common.errors import UserError
-from benchmarks.config import composed
+from benchmarks.config.compose import composed
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.cache import load_images
 from benchmarks.data.datamodule import DefectData, Input, Training

@@ -21,7 +21,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
 from benchmarks.common.seeding import stream, stream_seed
-from benchmarks.config import options
+from benchmarks.config.catalogue import options
 from benchmarks.data.augmentation import Augmentation, Views, draw_views
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.datasets import ViewBatch

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.common.project import project_file
 from benchmarks.common.table1 import table1
-from benchmarks.config import options
+from benchmarks.config.catalogue import options
 from benchmarks.store import paper
 from benchmarks.store.columns import COLUMNS, METRICS
 

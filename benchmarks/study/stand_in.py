@@ -17,7 +17,8 @@ from scipy.stats import spearmanr
 from benchmarks.choose.asking import drawn
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_texts
-from benchmarks.config import composed, instantiated
+from benchmarks.config.compose import composed
+from benchmarks.config.targets import instantiated
 from benchmarks.data.index import Category
 from benchmarks.inspect import Inspector
 from benchmarks.inspect.specification import INSPECTOR, SPECIFICATION

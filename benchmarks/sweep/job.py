@@ -12,7 +12,7 @@ from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, open_dict
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import register_resolvers
+from benchmarks.config.compose import register_resolvers
 from benchmarks.sweep.outcomes import Outcome, Status, report_begin, report_end
 
 log = logging.getLogger("benchmarks")

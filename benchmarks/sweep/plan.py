@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.table1 import CategoryFacts, table1
-from benchmarks.config import CONF, belongs, chosen, register_categories, register_resolvers
+from benchmarks.config.catalogue import CONF, belongs
+from benchmarks.config.compose import register_categories, register_resolvers
+from benchmarks.config.overrides import chosen
 from benchmarks.store.paper import MVTEC_AD
 from benchmarks.store.record import Cell
 from benchmarks.sweep.work import Work, work_of

@@ -12,7 +12,8 @@ from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import belongs, options, quoted
+from benchmarks.config.catalogue import belongs, options
+from benchmarks.config.overrides import quoted
 from benchmarks.protocol.decision import Share
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.progress import Progress

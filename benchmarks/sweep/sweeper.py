@@ -21,7 +21,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import belongs, chosen, is_forced
+from benchmarks.config.catalogue import belongs
+from benchmarks.config.overrides import chosen, is_forced
 from benchmarks.report.terminal import console
 from benchmarks.run.settings import check, check_files
 from benchmarks.store.lookup import Lookup

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.choose import request, sample
 from benchmarks.choose.request import request_for
-from benchmarks.config import composed, instantiated
+from benchmarks.config.compose import composed
+from benchmarks.config.targets import instantiated
 from tests.inspect.test_inspector import drawn
 
 

@@ -141,7 +141,7 @@ def test_every_digit_has_its_category_and_a_sweep_takes_all() -> None:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    from benchmarks.config import CONF
+    from benchmarks.config.catalogue import CONF
 
     for digit in range(10):
         assert compose("benchmark=mnist", f"category=digit_{digit}").category.digit == digit

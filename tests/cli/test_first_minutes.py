@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from benchmarks.cli import main
 from benchmarks.cli.application import interrupted
 from benchmarks.cli.welcome import next_steps
-from benchmarks.config import method_names
+from benchmarks.config.catalogue import method_names
 
 Tree = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from benchmarks.cli import main
 from benchmarks.cli.errors import user_errors
 from benchmarks.cli.overrides import arranged
-from benchmarks.config import quoted
+from benchmarks.config.overrides import quoted
 from tests.conftest import PROJECT
 
 CELL = ["method=variation_model", "category=bottle"]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import CODE
-from benchmarks.config import composed
+from benchmarks.config.compose import composed
 from benchmarks.data.cache import Decoding
 from benchmarks.inspect import Inspector, export, operators
 from benchmarks.inspect.export import beside, export_onnx, is_defective

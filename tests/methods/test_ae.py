@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.config import composed
+from benchmarks.config.compose import composed
 from methods.ae import Autoencoder, AutoencoderL2, AutoencoderSSIM
 from methods.blocks.diversity import diversity
 from methods.contract import MethodError

@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from benchmarks.config import CONF, method_names
+from benchmarks.config.catalogue import CONF, method_names
 from methods.contract import Method
 from tests.conftest import ACCELERATORS, TORCH_DEVICE, compose, needs_gpu
 

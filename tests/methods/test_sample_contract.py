@@ -10,7 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from benchmarks.config import method_names
+from benchmarks.config.catalogue import method_names
 from methods.contract import SampleMethod
 from tests.conftest import ACCELERATORS, TORCH_DEVICE, compose
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from torch import Tensor
 
 import tests.run.test_contract_check as this_module
-from benchmarks import config
 from benchmarks.cli import main
+from benchmarks.config import targets
 from methods.contract import FittedMethod
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -78,8 +78,8 @@ class Peeking(Faithful):
 def methods_of_this_file_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else only what `conf/` names is ever made."""
     kinds = ("Faithful", "Faithfull", "Forgetful", "Sociable", "Small", "Fine", "Endless", "Peeking", "Tensor")
-    known = config._known_targets() | {("method", f"{this_module.__name__}.{kind}") for kind in kinds}
-    monkeypatch.setattr(config, "_known_targets", lambda: known)
+    known = targets._known_targets() | {("method", f"{this_module.__name__}.{kind}") for kind in kinds}
+    monkeypatch.setattr(targets, "_known_targets", lambda: known)
 
 
 def run(root: Path, kind: str, *overrides: str) -> Result:

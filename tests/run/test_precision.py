@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.config import composed
+from benchmarks.config.compose import composed
 from benchmarks.run import precision
 from benchmarks.run.precision import processor_has_bfloat16, settle_precision
 from methods.ae import AutoencoderL2, AutoencoderSSIM

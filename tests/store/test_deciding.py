@@ -6,7 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
-from benchmarks.config import composed, is_on, refuse_foreign_overrides
+from benchmarks.config.compose import composed
+from benchmarks.config.overrides import is_on
+from benchmarks.config.targets import refuse_foreign_overrides
 from benchmarks.store.identity import Identity
 
 AE = ["method=ae_l2", "category=bottle"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.config import quoted
+from benchmarks.config.overrides import quoted
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import status

@@ -8,8 +8,10 @@ from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.table1 import table1
-from benchmarks.config import CONF, category_set, chosen, method_names, quoted, register_categories
-from benchmarks.config import options as offered
+from benchmarks.config.catalogue import CONF, category_set, method_names
+from benchmarks.config.catalogue import options as offered
+from benchmarks.config.compose import register_categories
+from benchmarks.config.overrides import chosen, quoted
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import Input, Training
 from tests.conftest import compose
@@ -138,7 +140,7 @@ def test_a_methods_file_must_say_what_it_is(
 ) -> None:
     (tmp_path / "method").mkdir()
     file = tmp_path / "method" / "mine.yaml"
-    monkeypatch.setattr("benchmarks.config.CONF", tmp_path)
+    monkeypatch.setattr("benchmarks.config.catalogue.CONF", tmp_path)
     file.write_text(COMPLETE)
     assert list(offered.__wrapped__("method")) == ["mine"]
     file.write_text(text)
