@@ -68,6 +68,13 @@ def test_drawn_defects_are_called_a_stand_in() -> None:
     assert found.best is not None and "8 of 10" in text and "drawn defects (a stand-in, not real ones)" in text
 
 
+def test_of_drawn_defects_no_half_need_be_found_but_more_than_false_alarms_explain() -> None:
+    found, text = said(contender("Third", [0.5] * 10, [], (True,) * 16 + (False,) * 32), stand_in=True)
+    assert found.best is not None and "says little about real ones" in text
+    found, text = said(contender("Hardly", [0.5] * 10, [], (True,) * 5 + (False,) * 43), stand_in=True)
+    assert found.best is None and text.startswith("None is good enough: the best, Hardly, finds only 5 of 48")
+
+
 @pytest.mark.parametrize(
     ("images", "alpha", "possible"), [(49, 0.02, 0.02), (48, 0.02, 1 / 49), (30, 0.02, 1 / 31), (200, 0.02, 0.02)]
 )
