@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.report.svg_path import path, tenth
+
 WIDTH, HEIGHT = 310.0, 209.0
 LEFT, TOP, RIGHT, BOTTOM = 46.0, 15.0, 301.0, 173.0  # of the plotting area
 DASHES = {"solid": "", "dashed": "6 3", "dotted": "1.5 2.5"}
@@ -132,7 +134,7 @@ class SvgAxes:
         inside = [(t, words) for t, words in zip(ticks, labels, strict=True) if limits[0] <= t <= limits[1]]
         places = self._to_page(axis, [tick for tick, _ in inside]).tolist()
         lines = [
-            f"M{_tenth(p)} {TOP:g}V{BOTTOM:g}" if axis == "x" else f"M{LEFT:g} {_tenth(p)}H{RIGHT:g}" for p in places
+            f"M{tenth(p)} {TOP:g}V{BOTTOM:g}" if axis == "x" else f"M{LEFT:g} {tenth(p)}H{RIGHT:g}" for p in places
         ]
         grid = f'<path d="{"".join(lines)}" stroke="{self.faint}" stroke-width=".5"/>' if lines else ""
         marks = list(zip(places, (words for _, words in inside), strict=True))
@@ -153,22 +155,22 @@ class SvgAxes:
         if kind == "marks":
             return self._marks(x, y, colour, style)
         if kind == "vertical":
-            path = f"M{_tenth(float(self._to_page('x', x[0])))} {TOP:g}V{BOTTOM:g}"
+            drawn = f"M{tenth(float(self._to_page('x', x[0])))} {TOP:g}V{BOTTOM:g}"
         elif kind == "horizontal":
-            path = f"M{LEFT:g} {_tenth(float(self._to_page('y', y[0])))}H{RIGHT:g}"
+            drawn = f"M{LEFT:g} {tenth(float(self._to_page('y', y[0])))}H{RIGHT:g}"
         else:
-            path = _path(self._to_page("x", x), self._to_page("y", y), closed=kind == "area")
+            drawn = path(self._to_page("x", x), self._to_page("y", y), closed=kind == "area")
         alpha = f' opacity="{style["alpha"]}"' if "alpha" in style else ""
         if kind == "area":
-            return f'<path d="{path}" fill="{colour}"{alpha}/>'
+            return f'<path d="{drawn}" fill="{colour}"{alpha}/>'
         dash = DASHES[style.get("linestyle", "solid")]
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
-        return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{style.get("linewidth", 1.6)}"{dashed}{alpha}/>'
+        return f'<path d="{drawn}" fill="none" stroke="{colour}" stroke-width="{style.get("linewidth", 1.6)}"{dashed}{alpha}/>'
 
     def _marks(self, x: NDArray[np.float64], y: NDArray[np.float64], colour: str, style: dict[str, Any]) -> str:
         """Dots (`o`), open diamonds (`D`) or crosses (`x`)."""
         size = style.get("markersize", 6) / 2
-        places = [(_tenth(px), _tenth(py)) for px, py in zip(self._to_page("x", x), self._to_page("y", y), strict=True)]
+        places = [(tenth(px), tenth(py)) for px, py in zip(self._to_page("x", x), self._to_page("y", y), strict=True)]
         if style["mark"] == "o":
             return "".join(f'<circle cx="{px}" cy="{py}" r="{size:g}" fill="{colour}"/>' for px, py in places)
         shape = {
@@ -197,7 +199,7 @@ class SvgAxes:
             return ""
         fill = f' fill="{colour}"' if colour and colour != self.ink else ""
         anchored = f' text-anchor="{anchor}"' if anchor != "middle" else ""
-        return f'<text x="{_tenth(x)}" y="{_tenth(y)}"{fill}{anchored}{more}>{escape(words)}</text>'
+        return f'<text x="{tenth(x)}" y="{tenth(y)}"{fill}{anchored}{more}>{escape(words)}</text>'
 
 
 def nice_ticks(low: float, high: float, count: int, integer: bool = False) -> tuple[list[float], list[str]]:
@@ -212,42 +214,3 @@ def nice_ticks(low: float, high: float, count: int, integer: bool = False) -> tu
     digits = max(0, -floor(log10(step)))
     large = max(abs(low), abs(high)) >= 1e5 or digits > 5
     return ticks, [f"{tick:g}" if large else f"{tick:.{digits}f}" for tick in ticks]
-
-
-def _path(x: NDArray[np.float64], y: NDArray[np.float64], closed: bool) -> str:
-    """Straight lines between places to a tenth; one that is not finite starts anew."""
-    place_N2 = np.rint(10 * np.column_stack([x, y]))
-    gap_N = ~np.isfinite(place_N2).all(axis=1)
-    parts = np.split(place_N2, np.flatnonzero(gap_N)) if gap_N.any() else [place_N2]
-    drawn = [_line(_without_needless(part[np.isfinite(part).all(axis=1)])) for part in parts]
-    return "".join(drawn) + ("z" if closed else "")
-
-
-def _without_needless(place_N2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Without places that repeat the last, or lie on an upright or level line that goes on."""
-    if len(place_N2) < 2:
-        return place_N2
-    moves = (np.diff(place_N2, axis=0) != 0).any(axis=1)
-    place_N2 = place_N2[np.concatenate([[True], moves])]
-    step_N2 = np.sign(np.diff(place_N2, axis=0))
-    goes_on = (step_N2[1:] == step_N2[:-1]).all(axis=1) & (step_N2[1:] == 0).any(axis=1)
-    return place_N2[~np.concatenate([[False], goes_on, [False]])] if len(place_N2) > 2 else place_N2
-
-
-def _line(place_N2: NDArray[np.float64]) -> str:
-    """A line through places in tenths, in SVG's commands."""
-    parts: list[str] = []
-    last: tuple[float, float] | None = None
-    for px, py in place_N2.tolist():
-        if last is None:
-            parts.append(f"M{px / 10:g} {py / 10:g}")
-        elif py == last[1]:
-            parts.append(f"H{px / 10:g}")
-        else:
-            parts.append(f"V{py / 10:g}" if px == last[0] else f"L{px / 10:g} {py / 10:g}")
-        last = px, py
-    return "".join(parts)
-
-
-def _tenth(place: float) -> str:
-    return f"{round(place, 1):g}"

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed`: the table of ratios, or with --growth how time and memory grow."""
+"""`python -m benchmarks.speed`: the table of ratios, or with --growth and --stores how time and memory grow."""
 
 import sys
 import tempfile
@@ -37,15 +37,24 @@ STAGES = {  # name on the command line: where its function is; the modules impor
     "--seconds", default=SECONDS_PER_PAIR, show_default=True, help="For the rounds of one pair: 2 to 9 are made."
 )
 @click.option("--growth", is_flag=True, help="How time and memory grow with images and pixels, instead of the ratios.")
+@click.option("--stores", is_flag=True, help="How they grow with the number of stored runs.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results/speed"), show_default=True)
 def main(
-    names: tuple[str, ...], quick: bool, weights: str, device: str, seconds: float, growth: bool, out: Path
+    names: tuple[str, ...],
+    quick: bool,
+    weights: str,
+    device: str,
+    seconds: float,
+    growth: bool,
+    stores: bool,
+    out: Path,
 ) -> None:
     """Measure every stage against its alternatives, on the same inputs, in turn; write OUT/stages_<cpu or gpu>.csv.
 
     Exit code 1 where values differ; an aim that is missed is only shown.
 
-    With --growth: run every method on more and on larger images, and write OUT/growth.csv.
+    With --growth: run every method on more and on larger images, and write OUT/growth.csv. With --stores: read and report on
+    stores of more and more runs, and write OUT/stores.csv.
     """
     device = _device(device)
     weights = str(Path(weights).resolve()) if Path(weights).is_file() else weights
@@ -53,6 +62,8 @@ def main(
     with tempfile.TemporaryDirectory() as folder, user_errors():
         if growth:
             _growth(out / f"growth{suffix}.csv", quick, device, Path(folder))
+        elif stores:
+            _stores(out / f"stores{suffix}.csv", quick, device, Path(folder))
         else:
             setting = Setting(quick, device, weights, Path(folder), seconds)
             _ratios(out / f"stages_{'gpu' if device == 'cuda' else 'cpu'}{suffix}.csv", names, setting)
@@ -81,6 +92,18 @@ def _growth(path: Path, quick: bool, device: str, folder: Path) -> None:
         write_csv(path, rows, further)
         click.echo(f"{row.method} {row.px} px: {row.peak_mib:.0f} MiB", err=True)
     _console().print(growth_table(rows), str(path))
+
+
+def _stores(path: Path, quick: bool, device: str, folder: Path) -> None:
+    from benchmarks.speed.stores import FOLDERS, SIZES, grow_stores, store_table
+
+    further = circumstances(device)
+    rows = []
+    for row in grow_stores((6, 12) if quick else SIZES, 100 if quick else FOLDERS, folder):
+        rows.append(row)
+        write_csv(path, rows, further)
+        click.echo(f"{row.command}, {row.runs:,} runs: {row.cpu_seconds:.2f} s of the processor", err=True)
+    _console().print(store_table(rows), str(path))
 
 
 def _console() -> Console:

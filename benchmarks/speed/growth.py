@@ -81,7 +81,7 @@ def _run(method: str, times: int, px: int, folder: Path, device: str) -> Growth:
     ]
     if method == "cnn_feature_dictionary":
         overrides.append("method.weights=random")  # time and memory are those of any weights
-    seconds, peak_mib = _spend([sys.executable, "-m", "benchmarks", "run", *overrides])
+    spent = spend([sys.executable, "-m", "benchmarks", "run", *overrides])
     record = json.loads((results / "runs" / method / category / "seed=0" / "run.json").read_text(encoding="utf-8"))
     costs = record["result"]
     return Growth(
@@ -90,10 +90,10 @@ def _run(method: str, times: int, px: int, folder: Path, device: str) -> Growth:
         len(images.train),
         len(images.test),
         px,
-        seconds,
+        spent.seconds,
         costs["fit_seconds"],
         costs["ms_per_image"],
-        peak_mib,
+        spent.peak_mib,
     )
 
 
@@ -101,13 +101,25 @@ def _run(method: str, times: int, px: int, folder: Path, device: str) -> Growth:
 WATCH = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(spent.ru_utime + spent.ru_stime, spent.ru_maxrss / 1024)
 sys.exit(code)
 """
 
 
-def _spend(command: Sequence[str]) -> tuple[float, float]:
-    """Wall time in s and peak memory in MiB of a process, to its end.
+@dataclass(frozen=True)
+class Spent:
+    """What a process took, its children included."""
+
+    seconds: float
+    """By the clock."""
+    cpu_seconds: float
+    """Of the processor."""
+    peak_mib: float
+
+
+def spend(command: Sequence[str]) -> Spent:
+    """Run a process to its end.
 
     Raises:
         UserError: it failed.
@@ -116,7 +128,7 @@ def _spend(command: Sequence[str]) -> tuple[float, float]:
     watched = subprocess.run([sys.executable, "-c", WATCH, *command], cwd=PROJECT, capture_output=True, text=True)
     if watched.returncode:
         raise UserError(f"This run failed; start it by hand to see why: {' '.join(command)}")
-    return time.perf_counter() - start, float(watched.stdout)
+    return Spent(time.perf_counter() - start, *map(float, watched.stdout.split()))
 
 
 def growth_table(rows: Sequence[Growth]) -> Table:

@@ -29,16 +29,23 @@ class Lookup:
         self.store, self.folder = RunStore(results), results / "requests"
         self._stamp = cache(stamp)  # cells of a sweep share their files
 
-    def answer(self, overrides: Iterable[str]) -> Record | None:
-        """The finished run that answers a request; None if it was never asked like this, or its run or files have changed."""
+    def answered(self, overrides: Iterable[str]) -> Cell | None:
+        """The cell whose finished run answers a request; None if it was never asked like this, or its run or files have changed."""
         try:
-            found = json.loads(self._file(overrides).read_text(encoding="utf-8"))
-            if {path: self._stamp(Path(path)) for path in found["files"]} != found["files"]:
-                return None
-            record = read_record(self.store.folder(Cell(*found["cell"])) / RECORD)
-        except (OSError, ValueError, KeyError, TypeError, UserError):
+            found = json.loads(self._file(overrides).read_bytes())
+            unchanged = all(self._stamp(Path(path)) == known for path, known in found["files"].items())
+            return Cell(*found["cell"]) if unchanged else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError):
             return None
-        return record if record.status == "finished" else None
+
+    def answer(self, overrides: Iterable[str]) -> Record | None:
+        """The same run's record."""
+        cell = self.answered(overrides)
+        try:
+            record = None if cell is None else read_record(self.store.folder(cell) / RECORD)
+        except UserError:
+            return None
+        return record if record is not None and record.status == "finished" else None
 
     def keep(self, overrides: Iterable[str], record: Record, files: Sequence[Path]) -> None:
         """Note that a finished run answers a request, as long as its own files and those it was made from are as they are now."""

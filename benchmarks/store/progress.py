@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.store.folders import cell_folders
 from benchmarks.store.record import Cell
 
 PROGRESS = "state.json"
@@ -52,8 +53,8 @@ def state_folder(cell_folder: Path) -> Path:
 
 def in_progress(runs: Path) -> Iterator[tuple[Cell, Progress]]:
     """The cells below `<results>/runs` that have begun and are not finished."""
-    for path in sorted(runs.glob(f"*/*/.seed=*.state/{PROGRESS}")):
-        method, category, name = path.parts[-4:-1]
-        progress = Progress.read(path.parent)
-        if progress is not None:
+    for folder in cell_folders(runs, ".seed="):
+        method, category, name = folder.parts[-3:]
+        progress = Progress.read(folder)
+        if progress is not None and name.endswith(".state"):
             yield Cell(method, category, int(name.removeprefix(".seed=").removesuffix(".state"))), progress

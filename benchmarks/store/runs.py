@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import move_folder, write_text
+from benchmarks.store.folders import cell_folders
 from benchmarks.store.record import RECORD, SCORES, Cell, Record, read_record
 from benchmarks.store.scores import check_scores
 
@@ -79,7 +80,7 @@ class RunStore:
     def contents(self) -> Contents:
         """All runs, in the order of their folders."""
         records, unreadable = [], []
-        for folder in sorted(path for path in self.root.glob("*/*/seed=*") if path.is_dir()):
+        for folder in cell_folders(self.root, "seed="):
             try:
                 records.append(self._believed(folder))
             except UserError as error:

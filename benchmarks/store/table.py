@@ -23,16 +23,14 @@ def read_table(text: str, wanted: Callable[[str], bool] = lambda name: True) -> 
     Raises:
         ValueError, csv.Error: it is no such table; the message says where.
     """
-    file = io.StringIO(text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
+    file = io.StringIO(text)
     names = next(csv.reader(file), [])
     if not any(names):
         raise ValueError("it has no columns")
     places = [place for place, name in enumerate(names) if wanted(name)]
     types: list[tuple[str, Any]] = [(names[place], object if names[place] in WORDS else float) for place in places]
-    rows = file.read()
-    if not places or not rows.strip():
+    if not places or not text[file.tell() :].strip():
         return np.empty(0, types)
     some = places if len(places) < len(names) else None  # all of them: a row must not have more
-    return np.loadtxt(
-        io.StringIO(rows), types, comments=None, delimiter=",", quotechar='"', usecols=some, ndmin=1, encoding=None
-    )
+    return np.loadtxt(file, types, comments=None, delimiter=",", quotechar='"', usecols=some, ndmin=1, encoding=None)

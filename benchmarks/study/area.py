@@ -1,8 +1,8 @@
 """The minimum-area study: what the curves say about cells, about one area for each category, and about ranks of methods."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.protocol.estimators import MAXIMUM
-from benchmarks.study.curves import CELL, COLUMNS, MEAN, SECTION, SIDES, curves, subsets
+from benchmarks.study.curves import CELL, COLUMNS, MEAN, SECTION, SIDES, curves, mean_points, subsets
 from benchmarks.study.grid import ONE_PIXEL, Grid
 
 ALL_CATEGORIES = "all categories"
@@ -68,23 +68,41 @@ class AreaStudy:
     categories: pd.DataFrame
     ranks: pd.DataFrame
 
+    def mean_curve(self, cell: Mapping[str, Any], estimator: str = MAXIMUM) -> pd.DataFrame:
+        """The mean points of one cell over the areas, for one estimator."""
+        return self._mean_curves.get((*(cell[name] for name in CELL), estimator), self.curves[:0])
+
+    def mean_subsets(self, cell: Mapping[str, Any]) -> pd.DataFrame:
+        """The mean points of one cell over the number of held-out images."""
+        return self._mean_subsets.get(tuple(cell[name] for name in CELL), self.subsets[:0])
+
+    @cached_property
+    def _mean_curves(self) -> dict[tuple[Any, ...], pd.DataFrame]:
+        return mean_points(self.curves, [*CELL, "estimator"])
+
+    @cached_property
+    def _mean_subsets(self) -> dict[tuple[Any, ...], pd.DataFrame]:
+        return mean_points(self.subsets, CELL)
+
 
 def area_study(grids: list[Grid]) -> AreaStudy:
     """Make all tables from the stored scores of at least one run."""
     points, fewer = curves(grids), subsets(grids)
     means = points[(points["seed"] == MEAN) & points["balanced_accuracy"].notna()]
     over_grid = means[(means["estimator"] == MAXIMUM) & (means["area"] > ONE_PIXEL)]
+    fewer_of = mean_points(fewer, CELL)
+    cells = [_cell(part, fewer_of.get(tuple(cell), fewer[:0])) for cell, part in points.groupby(CELL)]
     return AreaStudy(
         points,
         fewer,
-        pd.DataFrame([_cell(part, fewer) for _, part in points.groupby(CELL)], columns=list(CELL_COLUMNS)),
+        pd.DataFrame(cells, columns=list(CELL_COLUMNS)),
         pd.DataFrame(list(_categories(over_grid)), columns=list(CATEGORY_COLUMNS)),
         pd.DataFrame(list(_ranks(over_grid)), columns=list(RANK_COLUMNS)),
     )
 
 
 def _cell(points: pd.DataFrame, fewer: pd.DataFrame) -> dict[str, Any]:
-    """One row of `CELL_COLUMNS` from all points of one cell."""
+    """One row of `CELL_COLUMNS` from all points of one cell, and the means of those with fewer held-out images."""
     means = points[points["seed"] == MEAN]
     declared = means[means["declared"]].set_index("estimator")
     first = declared.loc[MAXIMUM]
@@ -109,12 +127,11 @@ def _cell(points: pd.DataFrame, fewer: pd.DataFrame) -> dict[str, Any]:
         "estimators_that_reach": "; ".join(on_grid.loc[on_grid["seed"] == MEAN, "estimator"].unique()),
     }
     row |= {f"closest_{side}": closest[f"{side}_accuracy"] for side in SIDES}
-    return row | _closest_subset(row, fewer)
+    return row | _closest_subset(fewer)
 
 
-def _closest_subset(cell: dict[str, Any], fewer: pd.DataFrame) -> dict[str, Any]:
-    same = (fewer[CELL] == [cell[name] for name in CELL]).all(axis=1) & (fewer["seed"] == MEAN)
-    most_first = fewer[same].sort_values("images", ascending=False, kind="stable")
+def _closest_subset(fewer: pd.DataFrame) -> dict[str, Any]:
+    most_first = fewer.sort_values("images", ascending=False, kind="stable")
     closest = most_first.iloc[most_first["distance"].astype(float).argmin()]
     found = {f"closest_images_{side}": closest[f"{side}_expected"] for side in SIDES}
     return found | {"closest_images": int(closest["images"])}

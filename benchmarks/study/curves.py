@@ -12,6 +12,7 @@ import pandas as pd
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.estimators import ESTIMATORS, maximum_of_subsets
 from benchmarks.store import paper
+from benchmarks.store.columns import rows_of
 from benchmarks.study.grid import Grid
 
 MEAN = "mean"
@@ -77,9 +78,10 @@ def subsets(grids: Sequence[Grid]) -> pd.DataFrame:
     return _with_means(rows, [*CELL, "images"], list(SUBSET_COLUMNS), _mean_of_subsets)
 
 
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table, each by its columns' names."""
-    return frame.to_dict("records")  # type: ignore[return-value]  # columns are strings
+def mean_points(frame: pd.DataFrame, key: Sequence[str]) -> dict[tuple[Any, ...], pd.DataFrame]:
+    """The means over the seeds, by the values of the columns `key`: looked up for each cell, they are sorted once."""
+    means = frame[frame["seed"] == MEAN]
+    return {tuple(values): part for values, part in means.groupby(list(key), sort=False)}
 
 
 def _with_means(rows: list[dict[str, Any]], key: list[str], columns: list[str], mean: Mean) -> pd.DataFrame:

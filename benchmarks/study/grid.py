@@ -1,17 +1,18 @@
 """The stored scores of one run, `scores.csv`, as arrays: each image's `score_A` for a grid of minimum defect areas."""
 
+import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
 from benchmarks.store.record import SCORES, Record
 from benchmarks.store.runs import RunStore
-from benchmarks.store.scores import MAP_MAXIMUM, area_columns
+from benchmarks.store.scores import MAP_MAXIMUM, area_columns, is_defective
+from benchmarks.store.table import Table, read_table
 
 ONE_PIXEL = 0.0
 """Stands for the smallest area there is: the score is then the map's maximum."""
@@ -58,33 +59,27 @@ def read_grid(path: Path, record: Record) -> Grid:
         UserError: as `read_grids`.
     """
     try:
-        return _parse(pd.read_csv(path), record)
+        return _parse(read_table(path.read_text(encoding="utf-8")), record)
     except FileNotFoundError:
         problem = "is missing"
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+    except (OSError, ValueError, csv.Error) as error:
         problem = f"is not a table of scores ({error})"
     raise UserError(f"{path} {problem}. Run {record.cell} again with force=true, or remove its folder.")
 
 
-def _parse(table: pd.DataFrame, record: Record) -> Grid:
-    missing = {"split", "defective", MAP_MAXIMUM} - set(table.columns)
-    if missing:
+def _parse(table: Table, record: Record) -> Grid:
+    names = table.dtype.names or ()
+    if missing := {"split", "defective", MAP_MAXIMUM}.difference(names):
         raise ValueError(f"no column {', '.join(sorted(missing))}")
-    areas = {ONE_PIXEL: MAP_MAXIMUM} | area_columns(table.columns)
+    areas = {ONE_PIXEL: MAP_MAXIMUM} | area_columns(names)
     increasing = sorted(areas)
-    scores_NA = table[[areas[area] for area in increasing]].to_numpy(dtype=np.float64)
+    scores_NA = np.column_stack([table[areas[area]] for area in increasing])
     if not np.isfinite(scores_NA).all():
         raise ValueError("a score is empty or not finite")
     validation, test = (table["split"] == split for split in ("validation", "test"))
     if not validation.any() or not test.any():
         raise ValueError("it needs rows of both splits, validation and test")
-    return Grid(
-        record,
-        tuple(increasing),
-        scores_NA[validation.to_numpy()],
-        scores_NA[test.to_numpy()],
-        table.loc[test, "defective"].to_numpy(dtype=bool),
-    )
+    return Grid(record, tuple(increasing), scores_NA[validation], scores_NA[test], is_defective(table[test]))
 
 
 def _as_written(area: float) -> float:

@@ -8,10 +8,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from benchmarks.protocol.estimators import ESTIMATORS
+from benchmarks.store.columns import rows_of
 from benchmarks.study import area, curves, figures
-from benchmarks.study.curves import rows_of
 from benchmarks.study.grid import ONE_PIXEL
-from benchmarks.study.summary import CAPTION, Findings, mean_curve, mean_subsets, pair_in_words, percent
+from benchmarks.study.summary import CAPTION, Findings, pair_in_words, percent
 
 TEMPLATE = "area_study.html.jinja"
 TABLES = {
@@ -58,9 +58,9 @@ def page(sections: list[Section]) -> str:
 
 def category(study: area.AreaStudy, findings: Findings, cells: list[dict[str, Any]]) -> Category:
     """Figures and tables of one category's cells, the methods in the paper's order."""
-    lines = [(cell["method"], mean_curve(study.curves, cell)) for cell in cells]
+    lines = [(cell["method"], study.mean_curve(cell)) for cell in cells]
     on_grid = [(name, curve[curve["area"] > ONE_PIXEL]) for name, curve in lines]
-    fewer = [(cell["method"], mean_subsets(study.subsets, cell)) for cell in cells]
+    fewer = [(cell["method"], study.mean_subsets(cell)) for cell in cells]
     name = findings.heading
     shown = []
     two_sided = [(method, curve) for method, curve in on_grid if curve["balanced_accuracy"].notna().any()]
@@ -98,7 +98,7 @@ def _by_area(lines: figures.Named) -> pd.DataFrame:
 def _by_estimator(study: area.AreaStudy, cells: list[dict[str, Any]]) -> pd.DataFrame:
     columns = {}
     for cell in cells:
-        points = {name: mean_curve(study.curves, cell, name) for name in ESTIMATORS}
+        points = {name: study.mean_curve(cell, name) for name in ESTIMATORS}
         columns[cell["method"]] = {name: _short(rows_of(curve[curve["declared"]])[0]) for name, curve in points.items()}
     return pd.DataFrame(columns).rename_axis("estimator")
 

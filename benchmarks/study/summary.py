@@ -7,8 +7,9 @@ import pandas as pd
 
 from benchmarks.protocol.estimators import MAXIMUM
 from benchmarks.store import paper
+from benchmarks.store.columns import rows_of
 from benchmarks.study.area import ALL_CATEGORIES, AreaStudy
-from benchmarks.study.curves import CELL, MEAN, SECTION, SIDES, rows_of
+from benchmarks.study.curves import SECTION, SIDES
 from benchmarks.study.grid import ONE_PIXEL
 
 CAPTION = (
@@ -80,19 +81,9 @@ def pair_in_words(point: dict[str, Any]) -> str:
     )
 
 
-def mean_curve(curves: pd.DataFrame, cell: dict[str, Any], estimator: str = MAXIMUM) -> pd.DataFrame:
-    """The mean points of one cell over the areas, for one estimator."""
-    return _of_cell(curves[(curves["seed"] == MEAN) & (curves["estimator"] == estimator)], cell)
-
-
-def mean_subsets(subsets: pd.DataFrame, cell: dict[str, Any]) -> pd.DataFrame:
-    """The mean points of one cell over the number of held-out images."""
-    return _of_cell(subsets[subsets["seed"] == MEAN], cell)
-
-
 def _method(study: AreaStudy, cell: dict[str, Any]) -> dict[str, str | None]:
     """The row of one method; what needs the paper's pair is None where it has none."""
-    curve, fewer = mean_curve(study.curves, cell), mean_subsets(study.subsets, cell)
+    curve, fewer = study.mean_curve(cell), study.mean_subsets(cell)
     declared = rows_of(curve[curve["declared"]])
     half = rows_of(fewer[fewer["images"] == fewer["held_out"] // 2])
     row: dict[str, str | None] = {
@@ -149,7 +140,3 @@ def _best_by_area(ranks: pd.DataFrame) -> list[str]:
 
 def _of(frame: pd.DataFrame, dataset: str, budget: str) -> pd.DataFrame:
     return frame[(frame[SECTION[0]] == dataset) & (frame[SECTION[1]] == budget)]
-
-
-def _of_cell(frame: pd.DataFrame, cell: dict[str, Any]) -> pd.DataFrame:
-    return frame[(frame[CELL] == [cell[name] for name in CELL]).all(axis=1)]

@@ -53,7 +53,7 @@ def _known(record: Record, requests: Lookup) -> RunStatus | None:
     """What can be told without composing the run's configuration."""
     if record.status == "failed":
         return RunStatus(record, "failed", record.error)
-    if record.budget == EXTERNAL or requests.answer(record.overrides) == record:
+    if record.budget == EXTERNAL or requests.answered(record.overrides) == record.cell:
         return RunStatus(record, "finished")
     return None
 

@@ -101,7 +101,7 @@ class CellSweeper(Sweeper):
         answered, waiting, left_out = 0, [], 0
         stores = cache(Lookup)
         for overrides in requests:
-            if stores(self._results(overrides)).answer(overrides) is not None and not is_forced(overrides):
+            if stores(self._results(overrides)).answered(overrides) is not None and not is_forced(overrides):
                 answered += 1
             elif (planned := self._planned(overrides, named)) is None:
                 left_out += 1

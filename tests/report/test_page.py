@@ -422,6 +422,15 @@ def test_a_cell_opens_and_closes_by_keyboard(opened: Any) -> None:
     assert opened.evaluate("document.activeElement.dataset.cell") == "mvtec_ad/short/ae_l2/bottle"
 
 
+def test_details_are_text_until_they_are_opened(opened: Any, text: str) -> None:
+    """So that a browser makes no elements of hundreds of cells; with 16 kB each, 355 cells and their tables are below 8 MB."""
+    assert opened.locator("figure").count() == 0
+    details = re.findall(r'<script type="text/html".*?</script>', text, flags=re.DOTALL)
+    assert len(details) == 8 and max(map(len, details)) < 16_000
+    opened.locator("button.open").first.click()
+    assert opened.locator("figure").count() == 5
+
+
 def test_an_address_opens_its_cell(opened: Any) -> None:
     opened.goto(opened.url + "#cell=mvtec_ad%2Fshort%2Fanogan%2Fscrew")
     opened.reload()

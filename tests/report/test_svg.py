@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.report.svg import SvgAxes, _path
+from benchmarks.report.svg import SvgAxes
+from benchmarks.report.svg_path import path
 
 
-def places(path: str) -> list[list[tuple[float, float]]]:
+def places(text: str) -> list[list[tuple[float, float]]]:
     """The corners of each line of a path, as a browser would go to them."""
     lines: list[list[tuple[float, float]]] = []
-    for command, numbers in re.findall(r"([MLHV])([^MLHVz]*)", path):
+    for command, numbers in re.findall(r"([MLHV])([^MLHVz]*)", text):
         values = [float(number) for number in numbers.split()]
         if command == "M":
             lines.append([(values[0], values[1])])
@@ -33,7 +34,7 @@ def distance(point: NDArray[np.float64], line: list[tuple[float, float]]) -> flo
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_every_point_of_steps_and_of_slopes_lies_on_the_path(seed: int) -> None:
+def test_every_point_of_steps_and_of_slopes_lies_on_thepath(seed: int) -> None:
     rng = np.random.default_rng(seed)
     turns = rng.normal(size=(300, 2)).cumsum(axis=0)
     turns[np.arange(300), rng.integers(0, 2, 300)] = 0  # steps; some go back on themselves
@@ -41,9 +42,9 @@ def test_every_point_of_steps_and_of_slopes_lies_on_the_path(seed: int) -> None:
     slopes = 100 + rng.normal(size=(20, 2)).cumsum(axis=0)
     gap = np.full((1, 2), np.nan)
     x, y = np.concatenate([gap, steps, gap, gap, slopes, gap]).T
-    path = _path(x, y, closed=False)
-    drawn = places(path)
-    assert len(drawn) == 2 and "nan" not in path
+    text = path(x, y, closed=False)
+    drawn = places(text)
+    assert len(drawn) == 2 and "nan" not in text
     for line, points in zip(drawn, (steps, slopes), strict=True):
         assert max(distance(point, line) for point in points) < 0.08  # rounded to a tenth
         assert {tuple(np.round(end, 1)) for end in points[[0, -1]]} == {tuple(line[0]), tuple(line[-1])}
@@ -51,7 +52,7 @@ def test_every_point_of_steps_and_of_slopes_lies_on_the_path(seed: int) -> None:
 
 def test_what_lies_on_the_way_is_left_out() -> None:
     x, y = np.array([0, 1, 2, 2, 2, 5, 3, 3]), np.array([0, 0, 0, 1, 4, 6, 6, 6.01])
-    assert _path(x, y, closed=True) == "M0 0H2V4L5 6H3z"
+    assert path(x, y, closed=True) == "M0 0H2V4L5 6H3z"
 
 
 def test_an_area_a_line_and_a_text_are_drawn_in_their_colours() -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from benchmarks.speed import harness, stages_protocol
 from benchmarks.speed.__main__ import STAGES, main
-from benchmarks.speed.growth import Growth, _spend, growth_table, sizes
+from benchmarks.speed.growth import Growth, growth_table, sizes, spend
 from benchmarks.speed.harness import Setting, Stage
 from benchmarks.speed.inputs import anomaly_maps, picture_files
 from benchmarks.speed.stages_training import Job, plain_samples, rendered, train_by_lightning, train_plainly
@@ -76,9 +76,9 @@ def test_a_tool_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pyte
 
 def test_the_peak_is_the_runs_own() -> None:
     """Not that of this process, which has torch in memory, and which a child would inherit."""
-    _, small = _spend([sys.executable, "-c", "pass"])
-    _, large = _spend([sys.executable, "-c", f"b'1' * {200 << 20}"])
-    assert small < 60 and 200 < large < 260
+    small, large = spend([sys.executable, "-c", "pass"]), spend([sys.executable, "-c", f"b'1' * {200 << 20}"])
+    assert small.peak_mib < 60 and 200 < large.peak_mib < 260
+    assert 0 < small.cpu_seconds < 10
 
 
 def test_growth_is_told_as_ratios() -> None:

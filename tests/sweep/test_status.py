@@ -1,12 +1,16 @@
 """How stored runs stand, told without running anything."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from benchmarks.common.errors import UserError
+from benchmarks.config.compose import composed
 from benchmarks.config.overrides import quoted
+from benchmarks.run import cell
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import status
@@ -47,6 +51,19 @@ def test_what_a_look_up_cannot_answer_is_compared(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(status, "_compared", told)
     assert [found.state for found in run_statuses(tmp_path, RunStore(tmp_path).records())] == ["stale", "finished"]
     assert asked == [RECORD]
+
+
+def test_a_cells_seeds_are_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("method=ae_l2", "category=bottle", "budget=smoke", "data.root=/gone")
+    asked: list[Sequence[str]] = []
+    monkeypatch.setattr(cell, "composed", lambda overrides: asked.append(overrides) or composed(overrides))
+    for seed in (0, 1):
+        with pytest.raises(UserError, match="/gone"):
+            cell.changes_since(replace(RECORD, seed=seed, overrides=(*words, f"seed={seed}")))
+    assert asked == [words]
+    of_all_seeds = cell._composed_for_all_seeds(words)
+    of_all_seeds.seed = 1
+    assert of_all_seeds == composed((*words, "seed=1"))
 
 
 def test_a_moved_store_is_compared_with_the_data_that_one_names(
