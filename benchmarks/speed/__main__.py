@@ -23,6 +23,9 @@ STAGES = {  # name on the command line: where its function is; the modules impor
     "pixel_metrics": "stages_protocol",
     "texture_mixture": "stages_methods",
     "shape_matching": "stages_methods",
+    "coreset": "stages_modern",
+    "neighbours": "stages_modern",
+    "gaussians": "stages_modern",
     "cache": "stages_protocol",
     "commands": "stages_protocol",
 }
