@@ -174,8 +174,9 @@ def report(
     if data_root is not None and not images:
         raise click.UsageError("--data-root says where the images of --images are: give both.")
     with user_errors():
-        from benchmarks.report.build import build, show
+        from benchmarks.report.build import build
         from benchmarks.report.page import write_page
+        from benchmarks.report.screen import show
         from benchmarks.report.terminal import console
         from benchmarks.store.runs import Contents, RunStore
 

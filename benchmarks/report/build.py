@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.report import formats
 from benchmarks.report.layouts import FIELD_METRICS, TABLE2, TABLE3, Layout, Show, has_values, table_f, trimmed
-from benchmarks.report.pairs import TITLE, method_pairs, pairs_markdown, pairs_terminal
+from benchmarks.report.pairs import method_pairs, pairs_markdown
 from benchmarks.report.table_parts import PaperTable, tidy
 from benchmarks.report.tables import Absences, paper_table
-from benchmarks.store.columns import COLUMNS, is_empty, rows_of, validate
+from benchmarks.store.columns import COLUMNS, validate
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.references import read_published, shipped, with_references
@@ -241,44 +239,3 @@ def _write_csv(path: Path, frame: pd.DataFrame) -> Path:
 def _harmless(value: Any) -> Any:
     """Text that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
-
-
-def show(report: Report, console: Console) -> None:
-    """Print the tables, what each cell cost, and the paths of what was written."""
-    for section in report.sections:
-        for table in section.tables:
-            shown, narrowed = formats.terminal(table, console.width)
-            left = " (the paper's)" if table.compared else ""
-            note = (
-                f" Too wide for this terminal, so only our numbers{left}; the rest is in the files." if narrowed else ""
-            )
-            console.print(table.caption + note, shown, sep="\n", markup=False)
-        if section.pairs["p"].notna().any():
-            console.print(TITLE + ":", pairs_terminal(section.pairs), sep="\n")
-    console.print("What the cells cost, and image AUROC of the same scores:", _rich_costs(report.leaderboard), sep="\n")
-    if report.unreadable:
-        console.print("Left out:", _unreadable(report.unreadable), sep="\n")
-    for file in report.files:
-        console.print(f"wrote {file}", soft_wrap=True)
-
-
-def _unreadable(found: Sequence[Unreadable]) -> Table:
-    shown = Table()
-    for name in ("folder", "why"):
-        shown.add_column(name, overflow="fold")
-    for run in found:
-        shown.add_row(str(run.folder), run.reason)
-    return shown
-
-
-def _rich_costs(rows: pd.DataFrame) -> Table:
-    shown = Table()
-    for name in ("method", "category", "seeds", "AUROC", "fit", "per image", "memory"):
-        shown.add_column(name, justify="left" if name in {"method", "category", "seeds"} else "right")
-    for row in rows_of(rows[rows["source"] == ""]):
-        spread = "" if is_empty(row["image_auroc_std"]) else f" ± {row['image_auroc_std']:.3f}"
-        auroc = "-" if is_empty(row["image_auroc"]) else f"{row['image_auroc']:.3f}{spread}"
-        units = {"fit_seconds": "{:.1f} s", "ms_per_image": "{:.0f} ms", "peak_memory_mib": "{:.0f} MiB"}
-        cost = ["-" if is_empty(row[name]) else unit.format(row[name]) for name, unit in units.items()]
-        shown.add_row(row["method"], row["category"], row["seeds"], auroc, *cost)
-    return shown

@@ -1,15 +1,11 @@
-"""A table as text: Markdown, LaTeX, and cells for the terminal."""
+"""A table as text: Markdown and LaTeX."""
 
 import re
-from collections.abc import Callable, Iterator
-from functools import cache, partial
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
 from benchmarks.report.layouts import Show
 from benchmarks.report.table_parts import Entry, Heading, Mean, PaperTable, Value
@@ -62,12 +58,12 @@ def papers(value: Value) -> str:
 def markdown(table: PaperTable) -> str:
     """Caption and a pipe table."""
     lines = []
-    for kind, category, side, entries in _sides(table):
+    for kind, category, side, entries in sides_of(table):
         texts = [_markdown_cell(value, entry, table.show) for value, entry in entries]
         lines.append([kind if side == 0 else "", category if side == 0 else "", table.layout.sides[side], *texts])
     for title, means in table.averages:
         for side, name in enumerate(table.layout.sides):
-            lines.append(["", title if side == 0 else "", name, *(_mean_text(mean, side) for mean in means)])
+            lines.append(["", title if side == 0 else "", name, *(mean_text(mean, side) for mean in means)])
     lines.append(["", "", "categories", *(str(mean.categories) for mean in table.means)])
     lines = [[plain(text) for text in line] for line in lines]
     headings = ["kind", "category", "row", *(plain(heading.method) + heading.mark for heading in table.headings)]
@@ -77,14 +73,6 @@ def markdown(table: PaperTable) -> str:
 def plain(text: str) -> str:
     """A name or a source in Markdown: on one line, in one cell, no HTML."""
     return " ".join(text.split()).replace("<", "&lt;").replace("|", "\\|")
-
-
-def terminal(table: PaperTable, width: int) -> tuple[Table, bool]:
-    """The table for a terminal, and whether it had to be narrowed to our and the paper's numbers to fit."""
-    wide = _terminal(table, partial(_plain, show=table.show))
-    if Measurement.get(Console(width=10_000), Console().options.update(width=10_000), wide).maximum <= width:
-        return wide, False
-    return _terminal(table, _narrow), True
 
 
 def latex(table: PaperTable, compact: bool = False) -> str:
@@ -143,13 +131,15 @@ def _latex_template() -> Any:
     return environment.get_template("table.tex.j2")
 
 
-def _sides(table: PaperTable) -> Iterator[tuple[str, str, int, list[tuple[Value | None, Entry]]]]:
+def sides_of(table: PaperTable) -> Iterator[tuple[str, str, int, list[tuple[Value | None, Entry]]]]:
+    """Kind, category, row and what stands in each column, line by line."""
     for line in table.lines:
         for side in range(len(table.layout.sides)):
             yield line.kind, line.category, side, [(entry.values[side], entry) for entry in line.entries]
 
 
-def _plain(value: Value | None, entry: Entry, show: Show) -> str:
+def plain_cell(value: Value | None, entry: Entry, show: Show) -> str:
+    """A cell's number with all that stands beside it, or why there is none."""
     if value is None:
         return ABSENT.get(entry.status, NO_NUMBER)
     return f"{value.text}{beside(value, show)}{papers(value)}"
@@ -157,40 +147,11 @@ def _plain(value: Value | None, entry: Entry, show: Show) -> str:
 
 def _markdown_cell(value: Value | None, entry: Entry, show: Show) -> str:
     if value is None or not entry.best:
-        return _plain(value, entry, show)
+        return plain_cell(value, entry, show)
     return f"**{value.text}**{beside(value, show)}{papers(value)}"
 
 
-def _mean_text(mean: Mean, side: int) -> str:
+def mean_text(mean: Mean, side: int) -> str:
+    """A method's mean over the categories beside the paper's."""
     value = mean.values[side]
     return "" if value is None else f"{value.text}{beside(value, 'none')}{papers(value)}"
-
-
-def _narrow(value: Value | None, entry: Entry) -> str:
-    """`0.95 (0.70)`."""
-    if value is None or value.paper is None:
-        return _plain(value, entry, "none")
-    return f"{value.ours:.2f} ({value.paper:.2f})"
-
-
-def _terminal(table: PaperTable, cell: Callable[[Value | None, Entry], str]) -> Table:
-    shown = Table()
-    shown.add_column("category")
-    shown.add_column("row")
-    for heading in table.headings:
-        shown.add_column(heading.method + heading.mark, justify="right", overflow="fold")
-    for _, category, side, entries in _sides(table):
-        texts = [Text(cell(*pair), style="bold" if pair[1].best else "") for pair in entries]
-        shown.add_row(
-            category if side == 0 else "",
-            table.layout.sides[side],
-            *texts,
-            end_section=side == len(table.layout.sides) - 1,
-        )
-    for title, averages in table.averages:
-        for side, name in enumerate(table.layout.sides):
-            means = [Entry("done", mean.values) for mean in averages]
-            texts = [Text("" if mean.values[side] is None else cell(mean.values[side], mean)) for mean in means]
-            shown.add_row(title if side == 0 else "", name, *texts)
-    shown.add_row("", "categories", *(str(mean.categories) for mean in table.means))
-    return shown

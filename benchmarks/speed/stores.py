@@ -71,15 +71,15 @@ class StoreGrowth:
 
 
 def grow_stores(sizes: Sequence[int], folders: int, base: Path) -> Iterator[StoreGrowth]:
-    """Write a store of each size, and give what each command takes on it; then list a store of folders alone."""
-    for runs in sizes:
-        cells = write_runs(base / str(runs), runs)
-        for name, arguments in COMMANDS.items():
-            yield _measured(name, arguments, base / str(runs), runs, cells)
+    """List a store of folders alone; then write a store of each size, and give what each command takes on it."""
     for cell in _cells(folders):
         RunStore(base / "folders").folder(cell).mkdir(parents=True)
     name = next(iter(COMMANDS))
     yield _measured(name, COMMANDS[name], base / "folders", folders, min(folders, METHODS * CATEGORIES))
+    for runs in sizes:
+        cells = write_runs(base / str(runs), runs)
+        for name, arguments in COMMANDS.items():
+            yield _measured(name, arguments, base / str(runs), runs, cells)
 
 
 def _measured(name: str, arguments: Sequence[str], results: Path, runs: int, cells: int) -> StoreGrowth:

@@ -13,9 +13,10 @@ from rich.console import Console
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import project_file
 from benchmarks.protocol.decision import Share
-from benchmarks.report.build import build, show
+from benchmarks.report.build import build
 from benchmarks.report.formats import latex, markdown, tex
 from benchmarks.report.layouts import TABLE2, TABLE3, table_f
+from benchmarks.report.screen import show
 from benchmarks.report.table_parts import Entry, PaperTable, Value, tidy
 from benchmarks.report.tables import Absences, paper_table
 from benchmarks.store.leaderboard import leaderboard
