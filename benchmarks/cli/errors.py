@@ -36,9 +36,9 @@ def _in_words(error: Exception) -> str:
 
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, MissingConfigException) and error.options:
+    if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return f"There is no {group}={option}. {nearest(option, error.options)}"
+        return f"There is no {group or 'configuration'}={option}. {nearest(option, error.options or [])}".strip()
     if said := refusal(error):
         return f"{said} Finished runs are kept: fix this and re-run the same command."
     reasons = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]

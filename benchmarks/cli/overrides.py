@@ -12,7 +12,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from benchmarks.cli.spelling import check_choice, check_spelling
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.config.catalogue import CONF
 from benchmarks.config.compose import composed
@@ -23,6 +25,9 @@ WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 
 ANYTHING = frozenset({"data.normal"})
 """The label of a table's normal rows: a number or a word."""
+
+PLACES = frozenset({"results.dir", "data.root", "data.cache_dir", "data.csv", "data.bad"})
+NUMBER = re.compile(r"[-+.\d_eE]+")
 
 PLAIN = re.compile(r"[\w/.+:@#=~ -]+")
 """No character that makes a list, a group or a quotation."""
@@ -62,6 +67,8 @@ def _readable(text: str) -> str:
     """With quotes around a value that Hydra cannot read and that can mean one thing only."""
     key, _, value = text.partition("=")
     value = str(Path(value).expanduser()) if value.startswith("~/") else value
+    if key in PLACES and NUMBER.fullmatch(value):
+        return quoted(key, value)  # a folder called 2026
     if PLAIN.fullmatch(value) and ("=" in value or "#" in value or not value.isascii()):
         return quoted(key, value)
     return f"{key}={value}" if "=" in text else text
@@ -74,14 +81,21 @@ def checked(arguments: Sequence[str]) -> Iterator[None]:
     Raises:
         UserError: a value that has to be quoted or is of a wrong type, a key that does not exist.
     """
+    check_spelling(arguments)
     overrides = [_parsed(text) for text in arguments if "=" in text and not text.startswith("-")]
     for override in overrides:
+        check_choice(override)
         _check_type(override)
     try:
         yield
     except HydraException as error:
         if words := _in_words(str(error), arguments, overrides):
             raise UserError(words) from error
+        raise
+    except OmegaConfBaseException as error:
+        referring = " ".join(text for text in arguments if "${" in text)
+        if referring:
+            raise UserError(f"{referring}: {str(error).splitlines()[0]}.") from error
         raise
 
 
@@ -104,8 +118,8 @@ def _check_type(override: Override) -> None:
     key = override.key_or_group
     if override.is_delete() or override.is_add() or key.startswith("hydra") or key in ANYTHING:
         return
-    if key in FLAGS:  # yes and 1 mean true, too
-        return
+    if key in FLAGS or (override.is_sweep_override() and not override.is_discrete_sweep()):
+        return  # yes and 1 mean true, too; an interval is refused as such
     known = [value for value in _defaults(key) if _tells(value)]
     values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
     for value in values:

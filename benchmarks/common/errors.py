@@ -17,8 +17,9 @@ class UnusableData(UserError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that lists the known names nearest to a misspelt one, or all of them where none is near."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    known = sorted(set(known))
+    same = [one for one in known if one.casefold() == name.casefold()]
+    near = same or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return f"Known: {', '.join(known)}." if known else ""

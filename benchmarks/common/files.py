@@ -54,6 +54,17 @@ def move_folder(source: Path, target: Path) -> None:
         flush(source.parent)
 
 
+def read_file(path: Path) -> bytes:
+    """The content of a file. A named pipe, which would be waited for, is none.
+
+    Raises:
+        OSError: it is not there, is something else, or cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return path.read_bytes()
+
+
 def flush(path: Path) -> None:
     """Wait until a file, or the list of names in a folder, is on the disk."""
     if path.is_symlink() or not (path.is_file() or path.is_dir()):

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.files import read_file
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.report.losses import Losses, read_losses
 from benchmarks.store.columns import is_empty, rows_of
@@ -192,7 +193,7 @@ def _read(path: Path, parse: Callable[[str], T]) -> T | None:
         UserError: it cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode()
         return parse(text) if text else None
     except FileNotFoundError:
         return None

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from benchmarks.common.files import write_text
+from benchmarks.common.files import read_file, write_text
 from benchmarks.report.cells import LOSSES, PRO_CURVE, Cell
 from benchmarks.report.html import TEMPLATES
 from benchmarks.report.page_details import DETAILS, details_html
@@ -67,8 +67,8 @@ def _row(cell: Cell) -> dict[str, str | float | None]:
 def _content(path: Path) -> bytes:
     """With its length, which tells where the next one begins; `-` if there is no such file."""
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+        content = read_file(path)
+    except OSError:
         return b"-"
     return b"%d:%b" % (len(content), content)
 

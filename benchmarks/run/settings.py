@@ -6,8 +6,9 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config.catalogue import OWN, category_set, options
+from benchmarks.config.catalogue import OWN, applies, category_set, options
 from benchmarks.data.synthetic import CATEGORIES
+from benchmarks.run.ranges import out_of_range
 from benchmarks.store.paper import MVTEC_AD
 
 NAMES = ("method.name", "category.name", "data.name", "budget.name")
@@ -45,6 +46,10 @@ def _problems(config: DictConfig) -> Iterator[str]:
     for key in NAMES:
         if not str(OmegaConf.select(config, key) or "").strip():
             yield f"{key}=null: what is stored is told by this name; it cannot be empty."
+    if applies(
+        config.method, config.category.kind
+    ):  # what a method has for other kinds refers to settings that are not there
+        yield from out_of_range(config)
     if not _is_whole(config.seed, 0):
         yield f"seed={config.seed}: it must be a whole number of 0 or more."
     if config.threads is not None and not _is_whole(config.threads, 1):

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.files import read_file
 from benchmarks.store.folders import cell_folders
 from benchmarks.store.record import Cell
+from benchmarks.store.schema import build
 
 PROGRESS = "state.json"
 
@@ -38,9 +40,11 @@ class Progress:
     def read(cls, folder: Path) -> "Progress | None":
         """The progress in a folder, if there is one that can be read."""
         try:
-            return cls(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            found = build(cls, json.loads(read_file(folder / PROGRESS)), {})
+            _ = found.budget
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
+        return found
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1)
@@ -55,6 +59,6 @@ def in_progress(runs: Path) -> Iterator[tuple[Cell, Progress]]:
     """The cells below `<results>/runs` that have begun and are not finished."""
     for folder in cell_folders(runs, ".seed="):
         method, category, name = folder.parts[-3:]
-        progress = Progress.read(folder)
-        if progress is not None and name.endswith(".state"):
-            yield Cell(method, category, int(name.removeprefix(".seed=").removesuffix(".state"))), progress
+        progress, seed = Progress.read(folder), name.removeprefix(".seed=").removesuffix(".state")
+        if progress is not None and name.endswith(".state") and seed.isdecimal():
+            yield Cell(method, category, int(seed)), progress

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.common.errors import UserError
-from benchmarks.common.files import plain_name
+from benchmarks.common.files import plain_name, read_file
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.image_metrics import ImageMetrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
@@ -184,7 +184,7 @@ def read_record(path: Path) -> Record:
         UserError: the file is not a record, or holds values that no run writes.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_file(path))
         return _record(_migrated(found))
     except (
         OSError,

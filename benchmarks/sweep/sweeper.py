@@ -100,13 +100,14 @@ class CellSweeper(Sweeper):
     def _plan(self, requests: Sequence[Sequence[str]], named: Collection[str], deaths: Deaths) -> Plan:
         answered, waiting, left_out = 0, [], 0
         stores = cache(Lookup)
-        for overrides in requests:
+        for overrides in dict.fromkeys(map(tuple, requests)):
             if stores(self._results(overrides)).answered(overrides) is not None and not is_forced(overrides):
                 answered += 1
             elif (planned := self._planned(overrides, named)) is None:
                 left_out += 1
             else:
-                waiting.append((planned, tuple(overrides)))
+                waiting.append((planned, overrides))
+        _refuse_two_of_one_cell(waiting)
         return Plan(_in_order(waiting, deaths), answered, left_out)
 
     def _results(self, overrides: Sequence[str]) -> Path:
@@ -197,6 +198,26 @@ def _seed(overrides: Sequence[str], config: DictConfig) -> int:
     if not seed.isdigit():
         raise UserError(f"seed={seed}: it must be a whole number of 0 or more.")
     return int(seed)
+
+
+def _refuse_two_of_one_cell(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]]) -> None:
+    """A sweep over settings that are no part of a cell's name would leave the last run alone.
+
+    Raises:
+        UserError: with what differs.
+    """
+    first: dict[tuple[Path, str], tuple[str, ...]] = {}
+    for planned, overrides in waiting:
+        before = first.setdefault((planned.results, str(planned.cell)), overrides)
+        if before != overrides:
+            differ = [
+                " ".join(text for text in one if text not in two)
+                for one, two in ((before, overrides), (overrides, before))
+            ]
+            raise UserError(
+                f"{planned.cell} is asked for twice, with {differ[0]} and {differ[1]}: the second run would replace the first. "
+                "Give a command for each, with a results.dir of its own."
+            )
 
 
 def _in_order(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]], deaths: Deaths) -> list[QueuedCell]:

@@ -14,6 +14,7 @@ from benchmarks.config.compose import register_categories
 from benchmarks.config.overrides import chosen, quoted
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import Input, Training
+from benchmarks.run.ranges import out_of_range
 from tests.conftest import compose
 
 
@@ -97,6 +98,7 @@ def test_methods_at_every_budget(method: str, budget: str) -> None:
         OmegaConf.resolve(config)
         Input(**{name: config.input[name] for name in Input.__dataclass_fields__})
         Training(**config.method.train)
+        assert list(out_of_range(config)) == []
 
 
 def test_budgets_only_lower_the_papers_numbers() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from benchmarks.common.errors import UserError
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.image_metrics import ImageMetrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
+from benchmarks.store.progress import in_progress
 from benchmarks.store.record import Cell, Record, Result, read_record
 from benchmarks.store.runs import RunStore
+from tests.report.stores import write_store
 
 CELL = Cell("ae_l2", "bottle", 0)
 RESULT = Result(
@@ -125,3 +128,25 @@ def test_a_killed_process_frees_its_cell_and_leaves_no_run(tmp_path: Path) -> No
     assert store.find(CELL) is None
     put(store, RECORD)
     assert sorted(path.name for path in store.folder(CELL).parent.iterdir()) == [".seed=0.lock", "seed=0"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "scores.csv"])
+def test_a_pipe_in_a_store_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    store = RunStore(write_store(tmp_path, (0,), ("ae_l2",), ("bottle", "grid")))
+    path = store.folder(Cell("ae_l2", "bottle", 0)) / name
+    path.unlink()
+    os.mkfifo(path)
+    (left_out,) = store.contents().unreadable
+    assert str(path) in left_out.reason and "it is not a file" in left_out.reason
+    assert [record.category for record in store.records()] == ["grid"]
+
+
+@pytest.mark.parametrize(
+    "state", ['{"identity": 5}', '{"identity": {"config": 5}}', '{"identity": {}, "epoch": "x"}', "[]"]
+)
+def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, state: str) -> None:
+    for name in (".seed=0.state", ".seed=q.state"):
+        (tmp_path / "m" / "c" / name).mkdir(parents=True)
+        (tmp_path / "m" / "c" / name / "state.json").write_text(state)
+    (tmp_path / "m" / "c" / ".seed=q.state" / "state.json").write_text('{"identity": {}}')
+    assert list(in_progress(tmp_path)) == []

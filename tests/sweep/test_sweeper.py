@@ -148,6 +148,17 @@ def test_a_mistake_in_the_command_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "results" / "runs").exists()
 
 
+def test_a_cell_is_run_once_and_refused_with_two_settings(tmp_path: Path) -> None:
+    twice = sweep(tmp_path, "method=variation_model", "category=bottle", "method.model.deviation_floor=5,6")
+    assert twice.exit_code == 1 and not (tmp_path / "results").exists()
+    both = "method.model.deviation_floor=5 and method.model.deviation_floor=6"
+    assert f"bottle / seed=0 is asked for twice, with {both}" in twice.output.replace("choice(5)", "5").replace(
+        "choice(6)", "6"
+    )
+    once = sweep(tmp_path, "method=variation_model", "category=bottle", "seed=1,1")
+    assert once.exit_code == 0 and "1 cells to run" in once.output
+
+
 def test_a_launcher_that_is_not_installed_is_told_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
