@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hydra.core.override_parser.types import Override
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config import CONF
+from benchmarks.config.catalogue import CONF
 
 FLAGS = {
     "-m",
