@@ -29,7 +29,7 @@ def verify(categories: tuple[str, ...], root: Path) -> None:
         from benchmarks.data.mvtec_ad import report_table, verify
         from benchmarks.report.terminal import console
 
-        reports = verify(root, categories or None)
+        reports = verify(root, tuple(name.rstrip("/") for name in categories) or None)
         console().print(report_table(reports))
         for report in reports:
             for text in (*report.problems, *report.notes):

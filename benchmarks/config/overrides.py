@@ -32,7 +32,7 @@ def plain(override: str) -> str:
 
 
 def _quoted(item: str) -> str:
-    item = item.strip()
+    item = item.strip().rstrip("/")  # as a shell completes the name of a folder
     if item[:1] in {"'", '"'} or (PLAIN_NAME.fullmatch(item) and item.casefold() not in NOT_NAMES):
         return item
     return quoted("", item)[1:]

@@ -64,6 +64,7 @@ def test_any_name_of_a_folder_is_a_name_alone_and_in_a_list() -> None:
     with_comma = "a, b"
     assert compose("data=folder", quoted("category", with_comma)).category.name == with_comma
     assert chosen([quoted("category", with_comma) + ",c"], "category") == {with_comma, "c"}
+    assert chosen(["category=a/,b c/"], "category") == {"a", "b c"}  # as a shell completes them
 
 
 def test_a_sweep_over_ones_own_names_is_composed_with_the_default_first(monkeypatch: pytest.MonkeyPatch) -> None:
