@@ -19,7 +19,6 @@ from benchmarks.cli.export import export
 from benchmarks.cli.inspect import inspect
 from benchmarks.cli.publish import publish
 from benchmarks.cli.study import study
-from benchmarks.cli.welcome import show_next_steps
 from benchmarks.common.errors import UserError
 from benchmarks.common.machine import make_output_robust
 from benchmarks.common.project import version_line
@@ -57,6 +56,8 @@ def main(context: click.Context) -> None:
     make_output_robust()
     if context.invoked_subcommand is None:
         with user_errors():
+            from benchmarks.cli.welcome import show_next_steps
+
             show_next_steps()
 
 

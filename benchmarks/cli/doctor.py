@@ -14,7 +14,6 @@ import click
 from benchmarks.cli.errors import user_errors
 from benchmarks.common import provenance
 from benchmarks.common.project import project_file, version_line
-from benchmarks.data.layouts import category_names
 
 NOT_OPTIONAL = {"cpu", "gpu", "test", "lint", "docs", "speed", "golden", "browser"}
 """Extras that a user has in any case, or that only developers need."""
@@ -76,6 +75,8 @@ def folders() -> Iterator[str]:
 
 
 def datasets() -> Iterator[str]:
+    from benchmarks.data.layouts import category_names
+
     roots = [*DATASETS, *filter(None, [os.environ.get("MVTEC_AD_ROOT")])]
     found = {root: names for root in roots if (names := category_names(Path(root)))}
     for root, names in found.items():

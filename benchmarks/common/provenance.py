@@ -17,6 +17,7 @@ NUMERIC_PACKAGES = (
 )  # fmt: skip
 
 
+@cache
 def versions() -> dict[str, str]:
     """Installed versions of the packages that compute."""
     found = {}

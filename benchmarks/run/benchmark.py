@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omegaconf import DictConfig
 
-from benchmarks.run.state import CellState
 from benchmarks.store.record import Result
+
+if TYPE_CHECKING:
+    from benchmarks.run.state import CellState
 
 
 class Benchmark(Protocol):
@@ -55,7 +57,7 @@ class Benchmark(Protocol):
         """
         ...
 
-    def measure(self, config: DictConfig, category: Any, folder: Path, state: CellState) -> Result:
+    def measure(self, config: DictConfig, category: Any, folder: Path, state: "CellState") -> Result:
         """Fit, score, decide. `folder` takes `scores.csv` as soon as there are scores, and what else is made; `state` keeps what a
         run that is interrupted resumes from.
 

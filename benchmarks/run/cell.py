@@ -4,11 +4,9 @@ import logging
 import os
 import shutil
 import traceback
-from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +21,17 @@ from benchmarks.common.logs import logged_to
 from benchmarks.common.project import revision
 from benchmarks.common.words import printable
 from benchmarks.config.catalogue import applies
-from benchmarks.config.compose import composed, settle_flags
-from benchmarks.config.targets import instantiated, refuse_foreign_targets, targets
-from benchmarks.data.fingerprint import content_of
+from benchmarks.config.compose import settle_flags
+from benchmarks.config.targets import instantiated, refuse_foreign_targets
 from benchmarks.inspect.specification import INSPECTOR
 from benchmarks.run.benchmark import Benchmark
 from benchmarks.run.isolation import isolated
 from benchmarks.run.precision import settle_precision
 from benchmarks.run.settings import check
+from benchmarks.run.standing import changes_of, identity_of
 from benchmarks.run.state import CellState, ends_at_sigterm
 from benchmarks.run.threads import limited_threads, threads_of
-from benchmarks.store.identity import FILES, Identity, code_fingerprint, named_files
+from benchmarks.store.identity import Identity, named_files
 from benchmarks.store.lookup import Lookup
 from benchmarks.store.progress import state_folder
 from benchmarks.store.record import RECORD, SCORES, Cell, Record
@@ -43,8 +41,6 @@ from methods.contract import MethodError
 
 log = logging.getLogger(__name__)
 
-RECORDED = ("method", "category", "input", "protocol", "budget", "trainer", "seed")
-"""The parts of the configuration that say how a number was made; which of them decide it, `Identity` knows."""
 KEPT_ON_REQUEST = {"save_maps": "maps", "save_checkpoint": "method.ckpt", "save_inspector": INSPECTOR}
 """What a run keeps if it is told to, by its setting."""
 
@@ -75,7 +71,7 @@ def _run(config: DictConfig, cell: Cell) -> Record:
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
     benchmark.validate(config, category)
-    wanted = _identity(config, benchmark, benchmark.train_fingerprint(config, category))
+    wanted = identity_of(config, benchmark, benchmark.train_fingerprint(config, category))
     store = RunStore(Path(config.results.dir))
     with store.claim(cell):
         record = None if config.force else _standing(store, cell, wanted, config, benchmark, category)
@@ -92,30 +88,6 @@ def _run(config: DictConfig, cell: Cell) -> Record:
         files = [*benchmark.files(config, category), *_method_files(config)]
         Lookup(store.results).keep(_overrides(), record, files)
     return record
-
-
-def changes_since(record: Record) -> list[str]:
-    """What has changed in configuration, code, versions and data since a finished run, in words; nothing if it still stands.
-
-    Raises:
-        UserError, HydraException: what it was asked for cannot be asked for any more.
-    """
-    config = deepcopy(_composed_for_all_seeds(tuple(t for t in record.overrides if not t.startswith("seed="))))
-    config.seed = record.seed
-    settle_precision(config)
-    config.force = False
-    if config.data.cache_dir and not Path(config.data.cache_dir).is_dir():
-        config.data.cache_dir = None  # the record may come from anywhere: looking at it writes nothing anew
-    benchmark: Benchmark = instantiated(config.benchmark)
-    category = benchmark.read(config, make=False)
-    wanted = _identity(config, benchmark, benchmark.train_fingerprint(config, category))
-    return _changes(record, wanted, lambda: benchmark.test_fingerprint(config, category))
-
-
-@lru_cache(maxsize=16)  # seeds of a cell lie side by side in a store
-def _composed_for_all_seeds(overrides: tuple[str, ...]) -> DictConfig:
-    """What takes nearly all the time of a comparison: a fifth of a second."""
-    return composed(overrides)
 
 
 def _cell(config: DictConfig) -> Cell:
@@ -142,27 +114,6 @@ def _overrides() -> tuple[str, ...]:
 # -- what stands ------------------------------------------------------------------------------------------------------------------
 
 
-def _identity(config: DictConfig, benchmark: Benchmark, train_data: str) -> Identity:
-    # what only the images tell is filled in later, whatever was said of it
-    settled = OmegaConf.merge(config, {"channels": None, "columns": None})
-    resolved: dict[str, Any] = OmegaConf.to_container(settled, resolve=True)  # type: ignore[assignment]
-    contents = {
-        name: " ".join(content_of(part) if isinstance(part, Path) else part for part in parts)
-        for name, parts in named_files(resolved["method"]).items()
-    }
-    return Identity(
-        config={key: resolved[key] for key in RECORDED} | ({FILES: contents} if contents else {}),
-        train_data=train_data,
-        code=code_fingerprint(_modules(resolved["method"]), [*benchmark.modules, *_modules(resolved["data"])]),
-        versions=provenance.versions(),
-    )
-
-
-def _modules(config: Any) -> list[str]:
-    """The modules of the classes that a part of the configuration names."""
-    return [target.rpartition(".")[0] for target in targets(config).values()]
-
-
 def _method_files(config: DictConfig) -> list[Path]:
     """The files that the method's settings name, such as weights."""
     method: dict[str, Any] = OmegaConf.to_container(config.method, resolve=True)  # type: ignore[assignment]
@@ -175,25 +126,17 @@ def _standing(
     """A finished run that is the wanted one: the cell's, or one that it replaced, which then takes its place again."""
     test_data = cache(lambda: benchmark.test_fingerprint(config, category))
     found = store.find(cell)
-    stale = found is not None and found.status == "finished" and _changes(found, wanted, test_data)
+    stale = found is not None and found.status == "finished" and changes_of(found, wanted, test_data)
     if found is not None and found.status == "finished" and not stale:
         return found
     for folder, earlier in store.replaced_runs(cell):
-        if not _changes(earlier, wanted, test_data) and _is_intact(folder, earlier):
+        if not changes_of(earlier, wanted, test_data) and _is_intact(folder, earlier):
             store.take_back(cell, folder)
             log.info("restored: %s, which another run had replaced", cell)
             return earlier
     if stale:
         log.info("stale: %s is finished, but these have changed since: %s", cell, "; ".join(stale))
     return None
-
-
-def _changes(found: Record, wanted: Identity, test_data: Callable[[], str]) -> list[str]:
-    """Why a finished run does not stand for the wanted one. Test images are looked at only if all else is equal."""
-    changes = wanted.changes(found.identity)
-    if not changes and found.test_data != test_data():
-        changes = ["test_data"]
-    return changes
 
 
 def _is_intact(folder: Path, record: Record) -> bool:
@@ -263,7 +206,7 @@ def _run_and_record(
 
 def _kept_failure(config: DictConfig, cell: Cell, error: UnusableData) -> str:
     """Keep the record of a cell that failed before it could begin; the message."""
-    store, identity = RunStore(Path(config.results.dir)), _identity(config, instantiated(config.benchmark), "")
+    store, identity = RunStore(Path(config.results.dir)), identity_of(config, instantiated(config.benchmark), "")
     with store.claim(cell), store.writing(cell) as folder:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
         record = _failed(_begun(config, identity, ()), error, folder, 0.0)

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
@@ -17,10 +17,10 @@ from benchmarks.data.layouts import read_category, with_bad_parts
 from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
-from benchmarks.run.measure import check_request, measure
-from benchmarks.run.state import CellState
-from benchmarks.run.trainer import check_trainer
 from benchmarks.store.record import Result
+
+if TYPE_CHECKING:
+    from benchmarks.run.state import CellState
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +76,15 @@ class Defects:
         return _fingerprint(config, category.test)
 
     def validate(self, config: DictConfig, category: Category) -> None:
+        from benchmarks.run.measure import check_request  # torch and Lightning, which comparing runs can do without
+        from benchmarks.run.trainer import check_trainer
+
         check_request(config, category)
         check_trainer(config)
 
-    def measure(self, config: DictConfig, category: Category, folder: Path, state: CellState) -> Result:
+    def measure(self, config: DictConfig, category: Category, folder: Path, state: "CellState") -> Result:
+        from benchmarks.run.measure import measure
+
         result = measure(config, category, folder, state)
         if not category.split:
             return result

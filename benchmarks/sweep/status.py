@@ -1,4 +1,4 @@
-"""How the runs of a store stand today: finished, failed, stale, missing. Needs torch only for runs that a look-up cannot answer."""
+"""How the runs of a store stand today: finished, failed, stale, missing. Needs no torch, but for digits and tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,7 +59,7 @@ def _known(record: Record, requests: Lookup) -> RunStatus | None:
 
 
 def _compared(record: Record, data_root: Path | None = None) -> RunStatus:
-    from benchmarks.run.cell import changes_since
+    from benchmarks.run.standing import changes_since
 
     asked = record
     if data_root is not None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.common.errors import UserError
 from benchmarks.config.compose import composed
 from benchmarks.config.overrides import quoted
-from benchmarks.run import cell
+from benchmarks.run import standing
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import status
@@ -56,12 +56,12 @@ def test_what_a_look_up_cannot_answer_is_compared(tmp_path: Path, monkeypatch: p
 def test_a_cells_seeds_are_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("method=ae_l2", "category=bottle", "budget=smoke", "data.root=/gone")
     asked: list[Sequence[str]] = []
-    monkeypatch.setattr(cell, "composed", lambda overrides: asked.append(overrides) or composed(overrides))
+    monkeypatch.setattr(standing, "composed", lambda overrides: asked.append(overrides) or composed(overrides))
     for seed in (0, 1):
         with pytest.raises(UserError, match="/gone"):
-            cell.changes_since(replace(RECORD, seed=seed, overrides=(*words, f"seed={seed}")))
+            standing.changes_since(replace(RECORD, seed=seed, overrides=(*words, f"seed={seed}")))
     assert asked == [words]
-    of_all_seeds = cell._composed_for_all_seeds(words)
+    of_all_seeds = standing._composed_for_all_seeds(words)
     of_all_seeds.seed = 1
     assert of_all_seeds == composed((*words, "seed=1"))
 
@@ -71,7 +71,7 @@ def test_a_moved_store_is_compared_with_the_data_that_one_names(
 ) -> None:
     put(RunStore(tmp_path), replace(RECORD, overrides=("method=ae_l2", "data.root=/gone")))
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr("benchmarks.run.cell.changes_since", lambda record: asked.append(record.overrides) or [])
+    monkeypatch.setattr("benchmarks.run.standing.changes_since", lambda record: asked.append(record.overrides) or [])
     run_statuses(tmp_path, RunStore(tmp_path).records(), tmp_path / "here")
     assert asked == [("method=ae_l2", quoted("data.root", str(tmp_path / "here")))]
 

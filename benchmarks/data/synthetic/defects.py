@@ -7,7 +7,6 @@ small ones are as frequent as large ones.
 from collections.abc import Callable
 
 import numpy as np
-from scipy import ndimage
 
 from benchmarks.data.synthetic.canvas import Colour, Pixels, Plane, Point, Rng, Scene, segment, union
 
@@ -60,6 +59,8 @@ def missing(scene: Scene, rng: Rng, size: Range = (0.08, 0.14)) -> Pixels:
 
 def bent(scene: Scene, rng: Rng, size: Range = (0.15, 0.3), push: Range = (0.3, 0.6)) -> Pixels:
     """A part is pushed aside: the image is displaced around its centre by `push` times the size, fading out."""
+    from scipy import ndimage  # half a second to import, which those who draw nothing are spared
+
     place, radius, turn = _part(scene, rng), _size(rng, size), rng.uniform(0, 2 * np.pi)
     distance = np.hypot(scene.canvas.x - place[0], scene.canvas.y - place[1])
     # the bump ends at `radius`; its slope stays below 1, so that the image does not fold
