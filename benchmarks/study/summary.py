@@ -32,7 +32,7 @@ def overview(study: AreaStudy, dataset: str, budget: str) -> Findings:
     """What holds for the whole of one dataset and budget."""
     cells, categories, ranks = (_of(frame, dataset, budget) for frame in (study.cells, study.categories, study.ranks))
     compared = cells[cells["closest_distance"].notna()]
-    sentences = [f"The paper has no values for dataset {dataset}: curves and ranks only."]
+    sentences = [f"The paper has no values for these cells of {dataset}: curves and ranks only."]
     if len(categories):
         sentences = [
             f"Cells that reach the paper's pair at some area: {int(compared['reachable'].sum())} of {len(compared)}. That is "

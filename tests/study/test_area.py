@@ -107,7 +107,7 @@ def test_one_method_has_no_ranks_and_other_data_no_comparison(tmp_path: Path) ->
     found = study(tmp_path)
     assert found.ranks.empty and found.categories.empty
     assert found.cells["closest_area"].isna().all()
-    assert "no values for dataset synthetic" in overview(found, "synthetic", "short").sentences[0]
+    assert "no values for these cells of synthetic" in overview(found, "synthetic", "short").sentences[0]
     assert list(category_findings(found, "synthetic", "short", "bottle").table.columns) == [
         "declared area, 0.1 %", "with half of the held-out images",
     ]  # fmt: skip
