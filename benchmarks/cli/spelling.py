@@ -50,7 +50,7 @@ def check_spelling(arguments: Sequence[str]) -> None:
         if text.startswith("-") and not text.lstrip("-").isdigit():
             _check_option(text.partition("=")[0])
         elif before not in TAKES_A_VALUE:
-            _check_override(text)
+            _check_override(text, arguments)
         before = text
 
 
@@ -60,10 +60,12 @@ def _check_option(name: str) -> None:
         raise UserError(f"There is no option {name}. Settings are written without dashes: {setting}=VALUE.")
 
 
-def _check_override(text: str) -> None:
+def _check_override(text: str, arguments: Sequence[str]) -> None:
     key, equals, value = text.partition("=")
     if text.startswith("~"):
-        raise UserError(f"{text}: no setting can be taken out. Give it another value, such as null.")
+        if not any(re.match(rf"\+{re.escape(key[1:])}[.=]", other) for other in arguments):
+            raise UserError(f"{text}: no setting can be taken out. Give it another value, such as null.")
+        return
     if not equals:
         raise UserError(f"{text}: settings are written KEY=VALUE, such as seed=0.")
     if not KEY.fullmatch(key):
