@@ -10,8 +10,12 @@ NETWORK = "10.77.0"
 """Of `isolated`; the head is its first address."""
 HEAD = f"{NETWORK}.1:6379"
 CLIENT = f"ray://{NETWORK}.1:10001"
-PATIENT = {"RAY_raylet_start_wait_time_s": "200", "RAY_agent_register_timeout_ms": "200000"}
-"""Ray's own limits are too short for a machine that is busy."""
+PATIENT = {
+    "RAY_raylet_start_wait_time_s": "200",
+    "RAY_agent_register_timeout_ms": "200000",
+    "RAY_worker_niceness": "0",
+}
+"""Ray's own limits are too short for a machine that is busy, where its workers, at niceness 15, get no time."""
 AGENTS = ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent")
 """Whose ports Ray chooses, and then waits for, fifteen seconds at most."""
 SMALL = ("--num-gpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block")
