@@ -236,8 +236,8 @@ def follow(
         states = queued()
         for number in list(open_):
             state, reason = (states or {}).get(number, ("", ""))
-            if open_[number].has_ended:
-                if state == "PENDING":  # a controller that died before it noted the end queues the job again
+            if open_[number].has_ended and state in {"", "PENDING"}:  # else it is about to leave the queue
+                if state:  # a controller that died before it noted the end queues the job again
                     cancel(number)
                 yield open_[number].job, open_[number].end()
             elif reason in HOPELESS:
