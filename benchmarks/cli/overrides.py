@@ -18,7 +18,7 @@ from benchmarks.cli.spelling import check_choice, check_spelling
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.config.catalogue import CONF
 from benchmarks.config.compose import composed
-from benchmarks.config.overrides import FLAGS, plain, quoted
+from benchmarks.config.overrides import FLAGS, PLACES, plain, quoted
 
 WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 """Settings that count something; other whole numbers in `conf/` stand for numbers of any kind."""
@@ -26,7 +26,6 @@ WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 ANYTHING = frozenset({"data.normal"})
 """The label of a table's normal rows: a number or a word."""
 
-PLACES = frozenset({"results.dir", "data.root", "data.cache_dir", "data.csv", "data.bad"})
 NUMBER = re.compile(r"[-+.\d_eE]+")
 
 PLAIN = re.compile(r"[\w/.+:@#=~ -]+")

@@ -8,19 +8,8 @@ from hydra.core.override_parser.types import Override
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.config.catalogue import CONF
 
-FLAGS = {
-    "-m",
-    "--multirun",
-    "--resolve",
-    "--run",
-    "-r",
-    "--help",
-    "-h",
-    "--hydra-help",
-    "--version",
-    "--shell-completion",
-    "-sc",
-}
+SWITCHES = {"-m", "--multirun", "--resolve", "--run", "-r", "--help", "-h", "--hydra-help", "--version"}
+SWITCHES |= {"--shell-completion", "-sc"}
 TAKES_A_VALUE = {
     "--cfg",
     "-c",
@@ -34,7 +23,7 @@ TAKES_A_VALUE = {
     "-cd",
 }
 TAKES_A_VALUE |= {"--info", "-i", "--experimental-rerun"}
-"""Hydra's own options."""
+"""Hydra's own options, alone and with a value."""
 KEY = re.compile(r"\+{0,2}[A-Za-z_][\w./@:-]*", re.ASCII)
 GAP = re.compile(r"^,|,,|,$")
 
@@ -55,7 +44,7 @@ def check_spelling(arguments: Sequence[str]) -> None:
 
 
 def _check_option(name: str) -> None:
-    if name not in FLAGS | TAKES_A_VALUE:
+    if name not in SWITCHES | TAKES_A_VALUE:
         setting = name.lstrip("-") or "seed"
         raise UserError(f"There is no option {name}. Settings are written without dashes: {setting}=VALUE.")
 

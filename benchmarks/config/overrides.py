@@ -13,6 +13,8 @@ SWEEP_FUNCTION = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(")
 QUOTED_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+""")
 PLAIN_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 NOT_NAMES = frozenset({"true", "false", "null", "nan", "inf"})
+PLACES = ("results.dir", "data.root", "data.cache_dir", "data.csv", "data.bad")
+"""Settings that name a file or a folder."""
 FLAGS = ("force", "save_maps", "save_checkpoint", "save_inspector", "progress")
 ON, OFF = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 

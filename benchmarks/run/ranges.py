@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.config.overrides import PLACES
 from benchmarks.data.images import RESAMPLING, Colour, Fit
 
 COUNT = re.compile(r"(^|[._])(batch_size|epochs|samples|search_steps|patches|images|px)$")
@@ -20,7 +21,6 @@ CHOICES = {
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
 }
 BITS = range(1, 17)
-FOLDERS = ("results.dir", "data.root", "data.cache_dir", "data.csv", "data.bad")
 NEEDED = ("results.dir", "data.root")
 
 
@@ -45,7 +45,7 @@ def out_of_range(config: DictConfig) -> Iterator[str]:
             yield f"{said}it is a number of bits from 1 to 16."
         elif key.startswith("score_at_epochs.") and not _is_whole(value, 1):
             yield f"score_at_epochs: {value} is no epoch; they count from 1."
-        elif key in FOLDERS and not _is_path(value, config, key):
+        elif key in PLACES and not _is_path(value, config, key):
             yield f"{said}it must name a {'file' if key == 'data.csv' else 'folder'}. Quote a number: \"{key}='{value}'\"."
 
 
