@@ -30,7 +30,7 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
         from benchmarks.sweep.estimate import estimate, in_words, methods_table
         from benchmarks.sweep.plan import planned_cells, workers_of
 
-        workers, rest = workers_of(arranged(overrides))
+        workers, rest = workers_of(arranged(overrides, sweep=True))
         with checked(rest), hydra_raises():
             cells, left_out = planned_cells(rest)
         if not cells:

@@ -32,15 +32,20 @@ PLAIN = re.compile(r"[\w/.+:@#=~ -]+")
 """No character that makes a list, a group or a quotation."""
 
 
-def arranged(arguments: Iterable[str]) -> list[str]:
-    """Options first, wherever they were typed, as Hydra wants them; a leading ~ in a value is the home folder."""
+def arranged(arguments: Iterable[str], sweep: bool = False) -> list[str]:
+    """Options first, wherever they were typed, as Hydra wants them; a leading ~ in a value is the home folder.
+
+    Args:
+        sweep: lists make a sweep without `-m`, too.
+    """
     given = list(arguments)
     overrides = [text for text in given if not text.startswith("-") and ("=" in text or text.startswith("~"))]
     readable = list(map(_readable, map(plain, overrides)))
-    return [*(text for text in given if text not in overrides), *_of_each_job(readable, given)]
+    swept = sweep or bool({"-m", "--multirun"} & set(given)) or any(text.startswith("experiment=") for text in readable)
+    return [*(text for text in given if text not in overrides), *(_of_each_job(readable) if swept else readable)]
 
 
-def _of_each_job(overrides: Sequence[str], given: Sequence[str]) -> list[str]:
+def _of_each_job(overrides: list[str]) -> list[str]:
     """Settings of a method that a sweep varies, as lists of one value.
 
     Hydra gives all settings but lists to a configuration that is composed before the sweep's, with the default method, which
@@ -48,11 +53,7 @@ def _of_each_job(overrides: Sequence[str], given: Sequence[str]) -> list[str]:
     """
     methods = [text for text in overrides if text.startswith("method=")]
     varied = any(mark in text for text in methods for mark in ",(*") or not methods  # an experiment names its methods
-    if not varied or not (
-        {"-m", "--multirun"} & set(given) or any(text.startswith("experiment=") for text in overrides)
-    ):
-        return list(overrides)
-    return [_as_list(text) for text in overrides]
+    return [_as_list(text) for text in overrides] if varied else overrides
 
 
 def _as_list(text: str) -> str:

@@ -158,4 +158,6 @@ def test_a_setting_of_the_swept_methods_is_given_to_each_of_them(tmp_path: Path)
         "method.x=choice(1)",
         "seed=0",
     ]
+    assert arranged(["method=a,b", "method.x=1"], sweep=True) == ["method=a,b", "method.x=choice(1)"]
+    assert arranged(["method=a,b", "method.x=1"]) == ["method=a,b", "method.x=1"]
     assert arranged(["-m", "method=a", "method.x=1", "seed=0,1"]) == ["-m", "method=a", "method.x=1", "seed=0,1"]
