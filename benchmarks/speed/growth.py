@@ -24,7 +24,14 @@ KINDS = {
     "cnn_feature_dictionary": "texture",
     "texture_inspection": "texture",
     "variation_model": "object",
+    "patchcore": "texture",
+    "padim": "texture",
+    "dfm": "texture",
+    "stfpm": "texture",
+    "rd4ad": "texture",
+    "supersimplenet": "texture",
 }
+WITHOUT_WEIGHTS = {"ae_l2", "ae_ssim", "anogan", "texture_inspection", "variation_model"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def _run(method: str, times: int, px: int, folder: Path, device: str) -> Growth:
         "logger=none",
         "progress=false",
     ]
-    if method == "cnn_feature_dictionary":
+    if method not in WITHOUT_WEIGHTS:
         overrides.append("method.weights=random")  # time and memory are those of any weights
     spent = spend([sys.executable, "-m", "benchmarks", "run", *overrides])
     record = json.loads((results / "runs" / method / category / "seed=0" / "run.json").read_text(encoding="utf-8"))

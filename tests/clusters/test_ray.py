@@ -12,7 +12,7 @@ from benchmarks.sweep.launchers import RayActors
 from tests.clusters.conftest import ends, scores, sweep
 from tests.clusters.daemons import wait_for
 from tests.clusters.ray import CLIENT, HEAD, RayCluster, ray_cluster
-from tests.sweep.tasks import end_or_be_killed, jobs, second_time_ends, sleep
+from tests.sweep.tasks import end_or_be_killed, enter_and_end, jobs, second_time_ends, sleep
 
 pytest.importorskip("ray")
 
@@ -82,8 +82,8 @@ def test_cells_of_a_lost_node_are_told_apart_and_the_others_end(tmp_path: Path, 
             number = cluster.kill_node_of(int((tmp_path / "0" / "pid").read_text()))
     assert set(found) == set(range(5)) and [one for one, lost in found.items() if lost] == [0]
     assert found[0].reason == "node failure" and not found[0].its_own_fault
-    (unshared := tmp_path / "unshared").mkdir()
-    cluster.start_node(number, blind=unshared)
-    lost, ended = ends(launcher(end_or_be_killed), jobs(unshared, set(), 4))
+    (unshared := tmp_path / "unshared" / "sweep").mkdir(parents=True)
+    cluster.start_node(number, blind=unshared.parent)
+    lost, ended = ends(launcher(enter_and_end), jobs(unshared, set(), 4))
     assert lost and set(lost) | set(ended) == set(range(4)) and not set(lost) & set(ended)
     assert all("does not see" in loss.reason for loss in lost.values())

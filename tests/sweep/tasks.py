@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from benchmarks.sweep.job import Job
+from benchmarks.sweep.job import Job, enter_folder
 from benchmarks.sweep.outcomes import Outcome, report_end
 
 
@@ -22,6 +22,11 @@ def end_or_be_killed(job: Job) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.1)
     report_end(job.folder, job.number, Outcome("finished", str(os.getpid()), 0.0))
+
+
+def enter_and_end(job: Job) -> None:
+    enter_folder(job)
+    end_or_be_killed(job)
 
 
 def sleep(job: Job) -> None:
