@@ -57,6 +57,14 @@ class RayCluster(Daemons):
         self.start(f"node{number}", *command)
         self._wait_for(f"node{number}")
 
+    def wait_for_nodes(self) -> None:
+        """Until the head counts all workers: one that says that it has started is not known to it yet."""
+        import ray
+
+        ray.init(address=HEAD, log_to_driver=False)
+        wait_for("all nodes", lambda: sum(node["Alive"] for node in ray.nodes()) == 1 + NODES, 60)
+        ray.shutdown()
+
     def kill_node_of(self, pid: int) -> int:
         """End the worker that runs a process; returns its number."""
         for number in range(1, NODES + 1):

@@ -84,6 +84,7 @@ def test_cells_of_a_lost_node_are_told_apart_and_the_others_end(tmp_path: Path, 
     assert found[0].reason == "node failure" and not found[0].its_own_fault
     (unshared := tmp_path / "unshared" / "sweep").mkdir(parents=True)
     cluster.start_node(number, blind=unshared.parent)
+    cluster.wait_for_nodes()
     lost, ended = ends(launcher(enter_and_end), jobs(unshared, set(), 4))
     assert lost and set(lost) | set(ended) == set(range(4)) and not set(lost) & set(ended)
     assert all("does not see" in loss.reason for loss in lost.values())
