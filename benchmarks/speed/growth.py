@@ -76,6 +76,7 @@ def _run(method: str, times: int, px: int, folder: Path, device: str) -> Growth:
     overrides = [
         f"method={method}",
         f"category={category}",
+        f"category.kind={kind}",  # else it is guessed from the images
         "data=folder",
         f"data.root={folder / spec.key()}",
         f"data.cache_dir={folder / 'cache'}",
