@@ -41,8 +41,10 @@ def arranged(arguments: Iterable[str], sweep: bool = False) -> list[str]:
     given = list(arguments)
     overrides = [text for text in given if not text.startswith("-") and ("=" in text or text.startswith("~"))]
     readable = list(map(_readable, map(plain, overrides)))
-    swept = sweep or bool({"-m", "--multirun"} & set(given)) or any(text.startswith("experiment=") for text in readable)
-    return [*(text for text in given if text not in overrides), *(_of_each_job(readable) if swept else readable)]
+    is_sweep = (
+        sweep or bool({"-m", "--multirun"} & set(given)) or any(text.startswith("experiment=") for text in readable)
+    )
+    return [*(text for text in given if text not in overrides), *(_of_each_job(readable) if is_sweep else readable)]
 
 
 def _of_each_job(overrides: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
+from benchmarks.config.compose import composed
 from benchmarks.data.layouts import read_category
 from benchmarks.data.synthetic.write import SyntheticSpec, write_dataset
 from benchmarks.store.identity import PROJECT
@@ -31,7 +32,6 @@ KINDS = {
     "rd4ad": "texture",
     "supersimplenet": "texture",
 }
-WITHOUT_WEIGHTS = {"ae_l2", "ae_ssim", "anogan", "texture_inspection", "variation_model"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _run(method: str, times: int, px: int, folder: Path, device: str) -> Growth:
         "logger=none",
         "progress=false",
     ]
-    if method not in WITHOUT_WEIGHTS:
+    if "weights" in composed([f"method={method}"]).method:
         overrides.append("method.weights=random")  # time and memory are those of any weights
     spent = spend([sys.executable, "-m", "benchmarks", "run", *overrides])
     record = json.loads((results / "runs" / method / category / "seed=0" / "run.json").read_text(encoding="utf-8"))
