@@ -31,7 +31,7 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
         from benchmarks.sweep.plan import planned_cells, workers_of
 
         workers, rest = workers_of(arranged(overrides, sweep=True))
-        with checked(rest), hydra_raises():
+        with checked(rest, "estimate"), hydra_raises():
             cells, left_out = planned_cells(rest)
         if not cells:
             raise UserError("Nothing to run: none of these methods applies to any of these categories.")

@@ -77,8 +77,11 @@ def _readable(text: str) -> str:
 
 
 @contextmanager
-def checked(arguments: Sequence[str]) -> Iterator[None]:
+def checked(arguments: Sequence[str], command: str = "run") -> Iterator[None]:
     """Look through overrides before a block, and say in plain words what Hydra finds wrong with them in it.
+
+    Args:
+        command: of defectbench, for which remedies are written out.
 
     Raises:
         UserError: a value that has to be quoted or is of a wrong type, a key that does not exist.
@@ -91,7 +94,7 @@ def checked(arguments: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except HydraException as error:
-        if words := _in_words(str(error), arguments, overrides):
+        if words := _in_words(str(error), arguments, overrides, command):
             raise UserError(words) from error
         raise
     except OmegaConfBaseException as error:
@@ -181,18 +184,21 @@ def _contents(group: str) -> list[Any]:
 # -- what Hydra finds -------------------------------------------------------------------------------------------------------------
 
 
-def _in_words(said: str, arguments: Sequence[str], overrides: Sequence[Override]) -> str:
+def _in_words(said: str, arguments: Sequence[str], overrides: Sequence[Override], command: str) -> str:
     """Empty where Hydra's own words have to do."""
     if "Ambiguous value for argument" in said:
         lists = " ".join(override.input_line or "" for override in overrides if override.is_sweep_override())
-        return f"{lists}: a list is swept over with -m: defectbench run -m {shlex.join(arguments)}"
+        return f"{lists}: a list is swept over with -m: defectbench {command} -m {shlex.join(arguments)}"
     if (found := re.search(r"Could not override '([^']+)'", said)) is None:
         return ""
     key = found.group(1).partition("@")[0]
-    return _two_commands(key, arguments, overrides) or f"There is no setting {key}. {nearest(key, _keys(overrides))}"
+    return (
+        _two_commands(key, arguments, overrides, command)
+        or f"There is no setting {key}. {nearest(key, _keys(overrides))}"
+    )
 
 
-def _two_commands(key: str, arguments: Sequence[str], overrides: Sequence[Override]) -> str:
+def _two_commands(key: str, arguments: Sequence[str], overrides: Sequence[Override], command: str) -> str:
     """A setting that some of a sweep's methods have and others have not."""
     swept = next((one for one in overrides if one.key_or_group == "method" and one.is_sweep_override()), None)
     if swept is None or not key.startswith("method."):
@@ -205,8 +211,8 @@ def _two_commands(key: str, arguments: Sequence[str], overrides: Sequence[Overri
     typed = [re.sub(r"^(method\..+)=choice\((.*)\)$", r"\1=\2", text) for text in arguments]  # undoes `_as_list`
     setting = [text for text in typed if text.startswith(f"{key}=")]
     rest = [text for text in typed if text not in setting and text != swept.input_line]
-    commands = [["run", f"method={','.join(with_it)}", *rest, *setting], ["run", f"method={','.join(without)}", *rest]]
-    lines = "\n".join(f"  defectbench {shlex.join(command)}" for command in commands)
+    parts = [[f"method={','.join(with_it)}", *rest, *setting], [f"method={','.join(without)}", *rest]]
+    lines = "\n".join(f"  defectbench {command} {shlex.join(part)}" for part in parts)
     return f"{key} is a setting of {', '.join(with_it)}, not of {', '.join(without)}. Give two commands:\n{lines}"
 
 

@@ -161,3 +161,7 @@ def test_a_setting_of_the_swept_methods_is_given_to_each_of_them(tmp_path: Path)
     assert arranged(["method=a,b", "method.x=1"], sweep=True) == ["method=a,b", "method.x=choice(1)"]
     assert arranged(["method=a,b", "method.x=1"]) == ["method=a,b", "method.x=1"]
     assert arranged(["-m", "method=a", "method.x=1", "seed=0,1"]) == ["-m", "method=a", "method.x=1", "seed=0,1"]
+
+
+def test_a_remedy_is_for_the_command_that_was_given() -> None:
+    assert "  defectbench estimate method=dfm " in said("method=dfm,ae_l2", "method.weights=x", verb="estimate")
