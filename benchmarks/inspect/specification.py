@@ -1,5 +1,6 @@
 """What an inspector's folder holds: `inspector.json`, `weights.npz` and, for people, `about.html`. No pickles."""
 
+import copy
 import importlib
 import json
 import warnings
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import replacing, write_text
 from benchmarks.inspect.about import about
+from benchmarks.inspect.frozen import SOURCE
 from methods.contract import Method
 
 FORMAT = 1  # raise it when a field changes its meaning
@@ -115,8 +117,7 @@ def fitted_methods(folder: Path, specification: Specification) -> list[Method]:
     path = folder / WEIGHTS
     try:
         with np.load(path, allow_pickle=False) as stored:
-            tensors = {name: torch.from_numpy(stored[name]) for name in stored.files}
-        return [_member(specification, tensors, number) for number in range(specification.members)]
+            return _members(specification, stored)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError, BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise UserError(
@@ -124,15 +125,30 @@ def fitted_methods(folder: Path, specification: Specification) -> list[Method]:
         ) from error
 
 
-def _member(specification: Specification, tensors: Mapping[str, torch.Tensor], number: int) -> Method:
-    names = [name.removeprefix("0.") for name in tensors if name.startswith("0.")]
+def _members(specification: Specification, stored: Mapping[str, NDArray[Any]]) -> list[Method]:
+    """The first is built, the others are copies of it; a frozen network that they have in common is there once."""
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
         )  # that a network starts from random weights: the stored ones follow
-        method: Method = _instantiated(specification.model)
-    method.load_state_dict({name: tensors.get(f"{number}.{name}", tensors[f"0.{name}"]) for name in names})
-    return method.eval()
+        first: Method = _instantiated(specification.model).eval()
+    first.load_state_dict(_tensors(stored, 0))
+    return [first, *(_other(first, _tensors(stored, number)) for number in range(1, specification.members))]
+
+
+def _other(first: Method, tensors: Mapping[str, torch.Tensor]) -> Method:
+    """A copy of the first member with the tensors of its own."""
+    frozen = getattr(first, SOURCE, None)
+    own_frozen = any(name.startswith(f"{SOURCE}.") for name in tensors)
+    other = copy.deepcopy(first, {} if own_frozen else {id(frozen): frozen})
+    other.load_state_dict({**first.state_dict(), **tensors})
+    return other
+
+
+def _tensors(stored: Mapping[str, NDArray[Any]], number: int) -> dict[str, torch.Tensor]:
+    """Those of one member, read from the file only now: all members' at once would take twice the memory."""
+    prefix = f"{number}."
+    return {name.removeprefix(prefix): torch.from_numpy(stored[name]) for name in stored if name.startswith(prefix)}
 
 
 def _instantiated(model: Mapping[str, Any]) -> Any:

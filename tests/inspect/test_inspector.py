@@ -2,20 +2,25 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
 from benchmarks.inspect import Inspector
+from benchmarks.inspect.specification import fitted_methods, read_specification
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import RunStore
 from benchmarks.study import stand_in
+from methods.contract import Method
+from methods.dfm import DFM
 
 FAST = ["budget=smoke", "trainer=cpu", "progress=false", "logger=none", "threads=1", "save_inspector=true"]
 RUN = [
@@ -79,6 +84,28 @@ def test_scores_and_decisions_are_those_of_the_run(parts: Path, run: Path) -> No
         score = float(row["score_0.001"])  # digits as written
         assert verdict.score == score, row["path"]
         assert verdict.defective == (score > record["result"]["threshold"])
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_members_keep_their_own_frozen_networks_and_share_one_that_they_have_in_common(
+    run: Path, tmp_path: Path, alike: bool
+) -> None:
+    specification = replace(read_specification(run / "inspector"), folds=[0, 1])
+    members: list[Method] = []
+    for seed in (0, 1):
+        torch.manual_seed(0 if alike else seed)
+        member = DFM("resnet18", "random", "layer1", pool=2, variance=0.9)
+        member.training_images = 3
+        member.observe(torch.rand(3, 3, 64, 64))
+        member.fit()
+        members.append(member.eval())
+    specification.model["layer"] = "layer1"
+    specification.write(tmp_path, members)
+    first, second = fitted_methods(tmp_path, specification)
+    assert (first.source is second.source) == alike
+    images_BCHW = torch.rand(2, 3, 64, 64)
+    for member, loaded in zip(members, (first, second), strict=True):
+        assert torch.equal(loaded.anomaly_map(images_BCHW), member.anomaly_map(images_BCHW))
 
 
 def test_the_study_of_drawn_defects_takes_a_run_with_its_inspector(run: Path) -> None:
