@@ -76,6 +76,12 @@ class Contender:
             return Share.of(int((bad["score"] > self.threshold).sum()), len(bad))
         return Share.of(sum(r.found for r in self.stand_ins), len(self.stand_ins)) if self.stand_ins else None
 
+    @property
+    def is_faultless(self) -> bool:
+        """Whether it finds all and raises no false alarm, so that no other method can do better on these images."""
+        found, alarms = self.found, self.false_alarms
+        return bool(found and alarms and found.correct == found.total and not alarms.correct)
+
     def found_by_kind(self) -> dict[str, Share]:
         """The same for each kind of defect."""
         bad = self.test[self.test["defective"]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.choose.answer import Answer, Promise, answer, percent
 from benchmarks.choose.asking import decoded, drawn, milliseconds
-from benchmarks.choose.candidates import Candidate, candidates, fits_in
+from benchmarks.choose.candidates import UNKNOWN_LOOK_MS, Candidate, candidates, training_minutes
 from benchmarks.choose.contenders import Contender, contender
 from benchmarks.choose.light import Light, light
 from benchmarks.choose.remembered import BATCH, remembered
@@ -86,14 +86,29 @@ def choose(request: Request, say: Say) -> Findings:
             f"{images_for(promise.asked)}. Going on with {percent(promise.alpha)}."
         )
     stand_in = not any(image.is_defective for image in request.category.test)
+    tried, skipped = _try_all(request, promise, stand_in, say, start)
+    findings = Findings(answer(tried, promise, stand_in), light(request.category), skipped=skipped)
+    _ask_about(findings, request, say, start)
+    return findings
+
+
+def _try_all(
+    request: Request, promise: Promise, stand_in: bool, say: Say, start: float
+) -> tuple[list[Contender], list[str]]:
+    """The methods for which there is time, and what is to be said of the others."""
     tried: list[Contender] = []
     skipped: list[str] = []
-    left_out: list[str] = []
+    no_time: list[str] = []
+    needless: list[str] = []
     last_minutes = 0.0
     for candidate in candidates(request.kind):
+        if candidate.is_trained and any(one.is_faultless for one in tried):
+            needless.append(candidate.title)
+            continue
         minutes_left = request.minutes - (time.perf_counter() - start) / 60
-        if tried and not fits_in(candidate, minutes_left, last_minutes):
-            left_out.append(candidate.title)
+        expected = _training_minutes(candidate, request, tried) if candidate.is_trained else last_minutes
+        if tried and minutes_left < expected:
+            no_time.append(candidate.title)
             continue
         before = time.perf_counter()
         try:
@@ -104,13 +119,24 @@ def choose(request: Request, say: Say) -> Findings:
         last_minutes = (time.perf_counter() - before) / 60
     if not tried:
         raise UserError("No method could be run:\n" + "\n".join(skipped))
-    if left_out:
+    if needless:
+        faultless = next(one.title for one in tried if one.is_faultless)
+        skipped.append(f"Not trained, as {faultless} finds all without a false alarm: {', '.join(needless)}.")
+    if no_time:
         skipped.append(
-            f"Not tried in {request.minutes:g} minutes: {', '.join(left_out)}. Re-run the same command with more to try them."
+            f"Not tried in {request.minutes:g} minutes: {', '.join(no_time)}. Re-run the same command with more to try them."
         )
-    findings = Findings(answer(tried, promise, stand_in), light(request.category), skipped=skipped)
-    _ask_about(findings, request, say, start)
-    return findings
+    return tried, skipped
+
+
+def _training_minutes(candidate: Candidate, request: Request, tried: Sequence[Contender]) -> float:
+    """What a trained method will take for all folds, by what DFM took to look at an image."""
+    train = as_asked(_overrides(candidate, request, request.out)).method.train
+    in_a_fold = len(request.category.train) * (FOLDS - 1) / FOLDS
+    scored = len(request.category.train) / FOLDS + len(request.category.test)
+    look_ms = next((one.milliseconds for one in tried if one.method == "dfm"), UNKNOWN_LOOK_MS)
+    shown = train.epochs * train.get("samples", in_a_fold)
+    return FOLDS * training_minutes(candidate.method, shown, round(scored), look_ms)
 
 
 def promise_of(images: int, alpha: float) -> Promise:

@@ -1,8 +1,10 @@
 """`choose` on a folder as an engineer has it: an answer, a page, an inspector that works, and no work done twice."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.choose import candidates, runner
+from benchmarks.choose.request import request_for
 from benchmarks.cli import main
 from tests.inspect.test_inspector import drawn
 
@@ -88,6 +91,51 @@ def _stopped_after(cells: int) -> Callable[[Any], Any]:
         return original(config)
 
     return run
+
+
+def asked(parts: Path, out: Path, minutes: float) -> runner.Request:
+    return request_for(parts, None, minutes, 0.1, "object", "random", out).request
+
+
+def tried_methods(
+    request: runner.Request, monkeypatch: pytest.MonkeyPatch, faultless: bool, look_ms: float
+) -> tuple[list[str], list[str]]:
+    """Which methods are run, and what is said of the others, where DFM is as given."""
+    monkeypatch.setattr(candidates, "ORDER", ("dfm", "stfpm", "ae_l2"))
+    promise = runner.promise_of(16, 0.1)
+
+    def contender(candidate: candidates.Candidate, *_: Any) -> Any:
+        return SimpleNamespace(
+            method=candidate.method, title=candidate.title, is_faultless=faultless, milliseconds=look_ms
+        )
+
+    monkeypatch.setattr(runner, "_tried", contender)
+    tried, said = runner._try_all(request, promise, False, lambda line: None, time.perf_counter())
+    return [one.method for one in tried], said
+
+
+def test_nothing_is_trained_where_a_cheaper_method_makes_no_mistake(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried, said = tried_methods(asked(parts, tmp_path, 1e6), monkeypatch, faultless=True, look_ms=1)
+    assert tried == ["dfm"]
+    assert said == ["Not trained, as DFM finds all without a false alarm: STFPM, AE (L2)."]
+
+
+def test_a_method_is_trained_only_if_all_its_fits_end_in_time(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of 13 good images and 7 test images, two folds: STFPM 2 epochs of 6.5 images, AE (L2) 8 epochs of 2000 samples, 14 scored
+    stfpm, autoencoder = (2 * (shown + 2 * 14) / 60 for shown in (2 * 6.5 * 2.5, 8 * 2000 * 0.8))
+    for limit, expected in (
+        (0.9 * stfpm, []),
+        (1.2 * stfpm, ["stfpm"]),
+        (0.9 * autoencoder, ["stfpm"]),
+        (1.2 * autoencoder, ["stfpm", "ae_l2"]),
+    ):
+        tried, said = tried_methods(asked(parts, tmp_path, limit), monkeypatch, faultless=False, look_ms=1000)
+        assert tried == ["dfm", *expected]
+        assert len(expected) == 2 or "AE (L2)" in said[0]
 
 
 def test_without_a_bad_part_drawn_defects_stand_in(
