@@ -111,6 +111,7 @@ def _try_all(
             no_time.append(candidate.title)
             continue
         before = time.perf_counter()
+        say(f"{candidate.title} ..." + (f" about {max(1, round(expected))} min" if candidate.is_trained else ""))
         try:
             tried.append(_tried(candidate, request, promise, stand_in, say))
         except UserError as error:
@@ -119,14 +120,17 @@ def _try_all(
         last_minutes = (time.perf_counter() - before) / 60
     if not tried:
         raise UserError("No method could be run:\n" + "\n".join(skipped))
+    left_out = []
     if needless:
         faultless = next(one.title for one in tried if one.is_faultless)
-        skipped.append(f"Not trained, as {faultless} finds all without a false alarm: {', '.join(needless)}.")
+        left_out.append(f"Not trained, as {faultless} finds all without a false alarm: {', '.join(needless)}.")
     if no_time:
-        skipped.append(
+        left_out.append(
             f"Not tried in {request.minutes:g} minutes: {', '.join(no_time)}. Re-run the same command with more to try them."
         )
-    return tried, skipped
+    for line in left_out:
+        say(line)
+    return tried, skipped + left_out
 
 
 def _training_minutes(candidate: Candidate, request: Request, tried: Sequence[Contender]) -> float:
@@ -146,7 +150,6 @@ def promise_of(images: int, alpha: float) -> Promise:
 
 
 def _tried(candidate: Candidate, request: Request, promise: Promise, stand_in: bool, say: Say) -> Contender:
-    say(f"{candidate.title} ...")
     start = time.perf_counter()
     crossed = ["protocol.held_out=cross", f"protocol.folds={FOLDS}", f"protocol.threshold=conformal:{promise.alpha!r}"]
     found = _run(candidate, request, request.out, crossed, stand_in)

@@ -59,7 +59,11 @@ class Summary:
         return "\n".join(lines)
 
     def _counts(self) -> str:
-        bad = f"{self.bad} bad in {len(self.kinds)} kind(s)" if self.bad else "no bad one"
+        bad = (
+            f"{self.bad} bad in {len(self.kinds)} kind{'' if len(self.kinds) == 1 else 's'}"
+            if self.bad
+            else "no bad one"
+        )
         return f"{self.good} good, {bad}, {self.masks or 'no'} masks"
 
     def _pixels(self) -> str:

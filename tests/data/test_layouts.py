@@ -57,7 +57,7 @@ def test_good_beside_bad(tmp_path: Path, good: str, bad: str) -> None:
     assert counts(category) == (8, 2, {bad: 4}) and category.has_masks
     assert category.split == "2 of 10 good images drawn for testing (share 0.2, seed 0)"
     assert (summary.good, summary.bad, summary.kinds, summary.masks) == (10, 4, (bad,), 4)
-    assert "10 good, 4 bad in 1 kind(s), 4 masks, 24 x 24 colour" in str(summary)
+    assert "10 good, 4 bad in 1 kind, 4 masks, 24 x 24 colour" in str(summary)
     assert {str(map_path(image)).split("/")[0] for image in category.train} == {"validation"}
     assert {str(map_path(image)).rpartition("/")[0] for image in category.test} == {"test/good", f"test/{bad}"}
 
