@@ -106,7 +106,7 @@ def _try_all(
             needless.append(candidate.title)
             continue
         minutes_left = request.minutes - (time.perf_counter() - start) / 60
-        expected = _training_minutes(candidate, request, tried) if candidate.is_trained else last_minutes
+        expected = _minutes_of_all_folds(candidate, request, tried) if candidate.is_trained else last_minutes
         if tried and minutes_left < expected:
             no_time.append(candidate.title)
             continue
@@ -114,10 +114,10 @@ def _try_all(
         say(f"{candidate.title} ..." + (f" about {max(1, round(expected))} min" if candidate.is_trained else ""))
         try:
             tried.append(_tried(candidate, request, promise, stand_in, say))
+            last_minutes = (time.perf_counter() - before) / 60
         except UserError as error:
             skipped.append(f"{candidate.title} could not be run: {_first_line(error)}")
             say(skipped[-1])
-        last_minutes = (time.perf_counter() - before) / 60
     if not tried:
         raise UserError("No method could be run:\n" + "\n".join(skipped))
     left_out = []
@@ -133,8 +133,8 @@ def _try_all(
     return tried, skipped + left_out
 
 
-def _training_minutes(candidate: Candidate, request: Request, tried: Sequence[Contender]) -> float:
-    """What a trained method will take for all folds, by what DFM took to look at an image."""
+def _minutes_of_all_folds(candidate: Candidate, request: Request, tried: Sequence[Contender]) -> float:
+    """What a trained method will take, by what DFM took to look at an image."""
     train = as_asked(_overrides(candidate, request, request.out)).method.train
     in_a_fold = len(request.category.train) * (FOLDS - 1) / FOLDS
     scored = len(request.category.train) / FOLDS + len(request.category.test)

@@ -128,9 +128,7 @@ def fitted_methods(folder: Path, specification: Specification) -> list[Method]:
 def _members(specification: Specification, stored: Mapping[str, NDArray[Any]]) -> list[Method]:
     """The first is built, the others are copies of it; a frozen network that they have in common is there once."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # that a network starts from random weights: the stored ones follow
+        warnings.simplefilter("ignore", UserWarning)  # of random weights: the stored ones follow
         first: Method = _instantiated(specification.model).eval()
     first.load_state_dict(_tensors(stored, 0))
     return [first, *(_other(first, _tensors(stored, number)) for number in range(1, specification.members))]

@@ -163,9 +163,8 @@ class Anomalib:
     def _stfpm(self, settings: dict[str, Any]) -> Any:
         module: Any = import_module("anomalib.models.image.stfpm.torch_model")
         extractor = module.TimmFeatureExtractor
-        module.TimmFeatureExtractor = lambda **asked: extractor(
-            **asked | {"pre_trained": False}
-        )  # nothing is downloaded
+        # The teacher would be downloaded; its weights come from the task's file.
+        module.TimmFeatureExtractor = lambda **asked: extractor(**asked | {"pre_trained": False})
         stfpm = module.STFPMModel(settings["layers"], settings["backbone"])
         stfpm.student_model.feature_extractor.load_state_dict(torch.load(self.task.student), strict=False)
         return stfpm

@@ -15,6 +15,7 @@ from PIL import Image
 from benchmarks.choose import candidates, runner
 from benchmarks.choose.request import request_for
 from benchmarks.cli import main
+from benchmarks.common.errors import UserError
 from tests.inspect.test_inspector import drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*RANDOM weights")
@@ -136,6 +137,27 @@ def test_a_method_is_trained_only_if_all_its_fits_end_in_time(
         tried, said = tried_methods(asked(parts, tmp_path, limit), monkeypatch, faultless=False, look_ms=1000)
         assert tried == ["dfm", *expected]
         assert len(expected) == 2 or "AE (L2)" in said[0]
+
+
+def test_a_method_that_fails_at_once_says_nothing_of_the_time_that_the_next_one_takes(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "ORDER", ("dfm", "padim", "patchcore"))
+    minutes = 0.0
+
+    def contender(candidate: candidates.Candidate, *_: Any) -> Any:
+        nonlocal minutes
+        minutes += 10 if candidate.method == "dfm" else 1
+        if candidate.method == "padim":
+            raise UserError("no weights")
+        return SimpleNamespace(title=candidate.title)
+
+    monkeypatch.setattr(runner, "_tried", contender)
+    monkeypatch.setattr(runner.time, "perf_counter", lambda: 60 * minutes)
+    promise = runner.promise_of(16, 0.1)
+    tried, said = runner._try_all(asked(parts, tmp_path, 20.5), promise, False, lambda line: None, 0)
+    assert [one.title for one in tried] == ["DFM"]
+    assert "PaDiM could not be run: no weights" in said and said[-1].startswith("Not tried in 20.5 minutes: PatchCore.")
 
 
 def test_without_a_bad_part_drawn_defects_stand_in(
