@@ -1,5 +1,6 @@
 """Image files: what a header tells, and pixels. Files are opened only by the formats listed here, whatever their content says."""
 
+import math
 import os
 import zlib
 from collections.abc import Iterator
@@ -231,13 +232,27 @@ def what_is(path: Path) -> str:
 
 
 def _check_size(path: Path, file: OpenFile) -> None:
-    limit = float(os.environ.get(MEGAPIXELS, DEFAULT_MEGAPIXELS))
+    limit = _limit()
     megapixels = file.width * file.height / 1e6
     if megapixels > limit:
         raise UserError(
             f"{path} has {file.width} x {file.height} pixels, {megapixels:.0f} megapixels; the limit is {limit:g}, as each takes "
             f"up to 4 MB of memory. Cut it into parts, or raise the limit: set the variable {MEGAPIXELS}={megapixels + 1:.0f}."
         )
+
+
+def _limit() -> float:
+    """The most megapixels that an image may have."""
+    said = os.environ.get(MEGAPIXELS, str(DEFAULT_MEGAPIXELS))
+    try:
+        limit = float(said)
+    except ValueError:
+        limit = math.nan
+    if not limit > 0:
+        raise UserError(
+            f"The variable {MEGAPIXELS} is {said!r}: set it to a number of megapixels above 0, or unset it."
+        )
+    return limit
 
 
 def _tail(file: OpenFile) -> tuple[int, bytes]:

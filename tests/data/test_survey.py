@@ -262,6 +262,16 @@ def test_the_limit_of_megapixels_can_be_raised(tmp_path: Path, monkeypatch: pyte
         header(path)
 
 
+@pytest.mark.parametrize("said", ["many", "0", "-3", "nan", ""])
+def test_a_limit_of_megapixels_that_is_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    save(tmp_path / "a.png", noise(3, 8, 8, 1))
+    monkeypatch.setenv(MEGAPIXELS, said)
+    with pytest.raises(UserError, match=rf"^The variable {MEGAPIXELS} is '{said}': set it to a number"):
+        header(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("name", ["a.webp", "a.jp2", "a.pgm", "a.ppm", "a.jfif", "a.tiff", "a.bmp"])
 def test_formats_that_are_read(tmp_path: Path, name: str) -> None:
     pixels = noise(2, 20, 30, 1 if name == "a.pgm" else 3)
