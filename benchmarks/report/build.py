@@ -12,6 +12,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.report import formats
 from benchmarks.report.layouts import FIELD_METRICS, TABLE2, TABLE3, Layout, Show, has_values, table_f, trimmed
+from benchmarks.report.learning_curves import learning_curves
 from benchmarks.report.pairs import method_pairs, pairs_markdown
 from benchmarks.report.table_parts import PaperTable, tidy
 from benchmarks.report.tables import Absences, paper_table
@@ -67,6 +68,7 @@ def build(
 ) -> Report:
     """Write `leaderboard.csv` and, for each dataset and budget, Tables 2, 3 and F as CSV, Markdown and LaTeX.
 
+    Runs that were scored on their way also give `learning_curves.csv`.
     The same store and options give the same files, byte for byte.
 
     Args:
@@ -94,6 +96,9 @@ def build(
     rows = pd.concat([runs, elsewhere.astype(object)], ignore_index=True) if len(elsewhere) else runs
     validate(rows)
     files = [_write_csv(out / "leaderboard.csv", _typed(rows))]
+    on_the_way = learning_curves(records, store)
+    if len(on_the_way):
+        files.append(_write_csv(out / "learning_curves.csv", on_the_way))
     sections = []
     for here in _in_tables(records):
         part = _rows_of(runs, here)

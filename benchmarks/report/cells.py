@@ -16,6 +16,7 @@ from benchmarks.common.files import read_file
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.report.losses import Losses, read_losses
 from benchmarks.store.columns import is_empty, rows_of
+from benchmarks.store.epochs import learning_curve
 from benchmarks.store.record import SCORES, Record, Result
 from benchmarks.store.runs import RunStore
 from benchmarks.store.scores import area_columns, deciding_column, is_defective, of_split
@@ -62,6 +63,11 @@ class Run:
     def losses(self) -> Losses | None:
         """`logs/metrics.csv`; None for methods that are not trained by gradients."""
         return _read(self.folder / LOSSES, read_losses)
+
+    @cached_property
+    def learning_curve(self) -> dict[int, Result]:
+        """Results by the number of epochs; empty where none was scored on the way."""
+        return learning_curve(self.record, self.folder)
 
     @cached_property
     def pro_curve(self) -> Table | None:

@@ -12,13 +12,14 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.report.build import build, read_contents
 from benchmarks.report.compare import compare
+from benchmarks.store.epochs import EPOCHS, RESULT
 from benchmarks.store.identity import deciding
 from benchmarks.store.record import EXTERNAL, RECORD, Record
 from benchmarks.store.runs import Contents, RunStore
 from benchmarks.store.scores import decisions
 
 CONFIG = "config.yaml"
-KEPT = (CONFIG, "*.csv", "logs/metrics.csv")
+KEPT = (CONFIG, "*.csv", "logs/metrics.csv", f"{EPOCHS}/*/*.csv", f"{EPOCHS}/*/{RESULT}")
 """What a published run holds beside its record: numbers and settings, never an image, a map or a fitted method."""
 FOLDER = re.compile(r"(?<![\w.~/:])~?/(?:[^/\s\"',:\[\]]+/)+")
 """The folders of an absolute path, which say nothing to others and something of the one who publishes."""

@@ -47,7 +47,9 @@ class Rendered:
 
     def _name(self, key: str, title: str, numbers: list[Number], cell: Cell) -> str:
         hashed = hashlib.blake2b((TEMPLATES / DETAILS).read_bytes(), digest_size=16)
-        hashed.update(repr((project_stamp(), key, title, numbers, _row(cell))).encode())
+        hashed.update(
+            repr((project_stamp(), key, title, numbers, _row(cell), [run.learning_curve for run in cell.runs])).encode()
+        )
         runs = [(run.record, run.folder) for run in cell.runs]
         for record, folder in (*runs, *((record, self._store.where(record)) for record in cell.failed)):
             hashed.update(repr(record).encode())

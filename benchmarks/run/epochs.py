@@ -19,11 +19,9 @@ from benchmarks.data.datamodule import DefectData
 from benchmarks.data.index import ImageFile
 from benchmarks.run.scores import Scores, Take
 from benchmarks.run.state import KeepState, random_streams, restore_random_streams
+from benchmarks.store.epochs import EPOCHS, RESULT
 from benchmarks.store.record import SCORES, Result
 from methods.contract import Method
-
-EPOCHS = "epochs"
-RESULT = "result.json"
 
 
 class ScoreAtEpochs(pl.Callback):

@@ -1,12 +1,10 @@
 """Both accuracies over the minimum defect area, and whether any area gives the paper's."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from benchmarks.protocol.intervals import wilson
 from benchmarks.report.cells import Cell
-from benchmarks.report.plots.plot import COLOURS, INK, LINES, Axes, Plot, joined, logarithmic, unit
+from benchmarks.report.plots.plot import COLOURS, INK, LINES, Axes, Plot, apart, joined, logarithmic, unit
 from benchmarks.store import paper
 
 
@@ -17,7 +15,7 @@ def _draw_over_area(axes: Axes, cell: Cell) -> None:
         axes.plot(*seeds, color=COLOURS[side], linestyle=LINES[side], linewidth=0.6, alpha=0.6)
     first, last = float(mean.area_A[0]), float(mean.area_A[-1])
     logarithmic(axes, "x", first, last, "{:g} %", 100)
-    ends = _apart([float(accuracy_A[-1]) for accuracy_A in mean.accuracy_A.values()])
+    ends = apart([float(accuracy_A[-1]) for accuracy_A in mean.accuracy_A.values()])
     for (side, accuracy_A), end in zip(mean.accuracy_A.items(), ends, strict=True):
         axes.plot(mean.area_A, accuracy_A, color=COLOURS[side], linestyle=LINES[side])
         axes.text(last * 1.15, end, side, color=COLOURS[side], va="center")
@@ -33,15 +31,6 @@ def _draw_over_area(axes: Axes, cell: Cell) -> None:
     unit(axes, "y")
     axes.set_xlabel("minimum defect area, share of the image")
     axes.set_ylabel("classified correctly")
-
-
-def _apart(places: Sequence[float], gap: float = 0.09) -> list[float]:
-    """Heights of one or two labels, moved so that they do not overlap."""
-    if len(places) < 2 or abs(places[0] - places[1]) >= gap:
-        return list(places)
-    middle = min(max(sum(places) / 2, gap / 2), 1 - gap / 2)
-    sign = 1 if places[0] >= places[1] else -1
-    return [middle + sign * gap / 2, middle - sign * gap / 2]
 
 
 def _over_area_in_words(cell: Cell) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,17 @@ def joined(curves: Iterable[Sequence[NDArray[np.float64]]]) -> tuple[NDArray[np.
     return np.concatenate([np.append(part, np.nan) for part in x]), np.concatenate(
         [np.append(part, np.nan) for part in y]
     )
+
+
+def apart(heights: Sequence[float], gap: float = 0.09) -> list[float]:
+    """Heights of labels on an axis from 0 to 1, moved so that they do not overlap."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    moved = list(heights)
+    for below, above in pairwise(order):
+        moved[above] = max(moved[above], moved[below] + gap)
+    for left, place in enumerate(reversed(order)):
+        moved[place] = min(moved[place], 1 - left * gap)
+    return moved
 
 
 def thin(cell: Cell) -> float:
