@@ -9,7 +9,9 @@ import pytest
 from benchmarks.report.build import build
 from benchmarks.store.identity import PROJECT
 from benchmarks.store.runs import RunStore
+from benchmarks.study.bound import bounds
 from benchmarks.study.build import build as study
+from benchmarks.study.grid import read_grids
 
 PUBLISHED = PROJECT / "results" / "published"
 PAGES = sorted((PROJECT / "results").glob("*.md"))
@@ -53,6 +55,22 @@ def test_records_say_where_they_come_from(store: Path) -> None:
         found = test[f"score_{record.result.minimum_area}"] > record.result.threshold  # as the record decided
         assert (found & test["defective"]).sum() == record.result.defective.correct
         assert (~found & ~test["defective"]).sum() == record.result.good.correct
+
+
+@pytest.mark.parametrize("category", ["bottle", "grid", "screw", "transistor"])
+def test_the_summary_quotes_what_no_threshold_exceeds(category: str) -> None:
+    text = (PROJECT / "results" / "README.md").read_text(encoding="utf-8")
+    cells = pd.read_csv(PUBLISHED / category / "study" / "cells.csv").dropna(subset=["any_threshold_anomalous"])
+    assert len(cells)
+    for cell in cells.to_dict("records"):
+        assert f" {cell['any_threshold_anomalous']:.2f} ({cell['paper_anomalous']:.2f}) |" in text, cell["method"]
+
+
+@pytest.mark.parametrize("name", ["curve/64k", "ablations/ssim_as_printed_32000"])
+def test_bottles_page_quotes_the_bound_of_longer_training_and_of_other_constants(name: str) -> None:
+    store = RunStore(PUBLISHED / name)
+    found = bounds(read_grids(PUBLISHED / name, [record for record in store.records() if record.method == "ae_ssim"]))
+    assert [f"{bound['any_threshold_anomalous']:.2f}" for bound in found.values()] == ["0.81"]
 
 
 def test_numbers_only() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.protocol.estimators import MAXIMUM
+from benchmarks.study.bound import bounds
 from benchmarks.study.curves import CELL, COLUMNS, MEAN, SECTION, SIDES, curves, mean_points, subsets
 from benchmarks.study.grid import ONE_PIXEL, Grid
 
@@ -35,6 +36,9 @@ CELL_COLUMNS = {
     "closest_images": "number of held-out images whose expected pair is closest to the paper's, at the declared area",
     "closest_images_normal": "the expected accuracy with so many",
     "closest_images_anomalous": "as for normal",
+    "any_threshold_area": "the area at which any_threshold_anomalous is reached",
+    "any_threshold_anomalous": "accuracy on defective test images at paper_normal, with the threshold and the area that the "
+    "test images themselves would choose, as no run may; mean over the seeds",
 }
 CATEGORY_COLUMNS = {
     "dataset": COLUMNS["dataset"],
@@ -91,7 +95,11 @@ def area_study(grids: list[Grid]) -> AreaStudy:
     means = points[(points["seed"] == MEAN) & points["balanced_accuracy"].notna()]
     over_grid = means[(means["estimator"] == MAXIMUM) & (means["area"] > ONE_PIXEL)]
     fewer_of = mean_points(fewer, CELL)
-    cells = [_cell(part, fewer_of.get(tuple(cell), fewer[:0])) for cell, part in points.groupby(CELL)]
+    bound_of = bounds(grids)
+    cells = [
+        _cell(part, fewer_of.get(tuple(cell), fewer[:0])) | bound_of.get(tuple(cell), {})
+        for cell, part in points.groupby(CELL)
+    ]
     return AreaStudy(
         points,
         fewer,

@@ -14,7 +14,9 @@ from benchmarks.study.grid import ONE_PIXEL
 
 CAPTION = (
     "Pairs are good / defective images classified correctly. Nearest: the area, estimator or number of held-out images whose "
-    "pair is nearest to the paper's; within: the areas at which both the paper's values lie in our 95 % intervals."
+    "pair is nearest to the paper's; within: the areas at which both the paper's values lie in our 95 % intervals; any "
+    "threshold: what is found at the paper's share of good images if the test images themselves choose threshold and area, as "
+    "no run may."
 )
 
 
@@ -104,7 +106,14 @@ def _method(study: AreaStudy, cell: dict[str, Any]) -> dict[str, str | None]:
         "within with": ", ".join(estimators) or "none other",
         "nearest number held out": f"{cell['closest_images']:.0f} of {fewer['held_out'].iloc[0]}: "
         + _pair(cell, "closest_images_{}"),
+        "any threshold": _any_threshold(cell),
     }
+
+
+def _any_threshold(cell: dict[str, Any]) -> str | None:
+    found = cell["any_threshold_anomalous"]
+    pair = f"{cell['paper_normal']:.2f} / {found:.2f}"
+    return None if pd.isna(found) else f"{percent(cell['any_threshold_area'])}: {pair}"
 
 
 def _pair(point: dict[str, Any], name: str) -> str:
