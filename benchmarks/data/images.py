@@ -1,10 +1,9 @@
 """Image files: what a header tells, and pixels. Files are opened only by the formats listed here, whatever their content says."""
 
-import math
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -244,15 +243,10 @@ def _check_size(path: Path, file: OpenFile) -> None:
 def _limit() -> float:
     """The most megapixels that an image may have."""
     said = os.environ.get(MEGAPIXELS, str(DEFAULT_MEGAPIXELS))
-    try:
-        limit = float(said)
-    except ValueError:
-        limit = math.nan
-    if not limit > 0:
-        raise UserError(
-            f"The variable {MEGAPIXELS} is {said!r}: set it to a number of megapixels above 0, or unset it."
-        )
-    return limit
+    with suppress(ValueError):
+        if (limit := float(said)) > 0:
+            return limit
+    raise UserError(f"The variable {MEGAPIXELS} is {said!r}: set it to a number of megapixels above 0, or unset it.")
 
 
 def _tail(file: OpenFile) -> tuple[int, bytes]:

@@ -96,15 +96,15 @@ def build(
     rows = pd.concat([runs, elsewhere.astype(object)], ignore_index=True) if len(elsewhere) else runs
     validate(rows)
     files = [_write_csv(out / "leaderboard.csv", _typed(rows))]
-    on_the_way = learning_curves(records, store)
-    if len(on_the_way):
-        files.append(_write_csv(out / "learning_curves.csv", on_the_way))
     sections = []
     for here in _in_tables(records):
         part = _rows_of(runs, here)
         section = _section(with_references(part, elsewhere), here, show, layouts)
         sections.append(section)
         files += _write_section(out, section)
+    on_the_way = learning_curves(records, store)  # last: the tables do without what may be unreadable here
+    if len(on_the_way):
+        files.append(_write_csv(out / "learning_curves.csv", on_the_way))
     return Report(rows, sections, records, contents.unreadable, files)
 
 

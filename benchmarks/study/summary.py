@@ -111,9 +111,9 @@ def _method(study: AreaStudy, cell: dict[str, Any]) -> dict[str, str | None]:
 
 
 def _any_threshold(cell: dict[str, Any]) -> str | None:
-    found = cell["any_threshold_anomalous"]
-    pair = f"{cell['paper_normal']:.2f} / {found:.2f}"
-    return None if pd.isna(found) else f"{percent(cell['any_threshold_area'])}: {pair}"
+    if pd.isna(cell["any_threshold_anomalous"]):
+        return None
+    return f"{percent(cell['any_threshold_area'])}: {cell['paper_normal']:.2f} / {cell['any_threshold_anomalous']:.2f}"
 
 
 def _pair(point: dict[str, Any], name: str) -> str:

@@ -87,6 +87,7 @@ def test_a_broken_result_is_named(results: Path, scored: Scored, tmp_path: Path,
     path.write_text(text)
     with pytest.raises(UserError, match=r"Cannot read .*epochs/2/result.json \(.*force=true"):
         build(results, tmp_path / "report")
+    assert (tmp_path / "report" / "table2_mvtec_ad_short.csv").exists()
 
 
 def test_publishing_keeps_them(results: Path, scored: Scored, tmp_path: Path) -> None:

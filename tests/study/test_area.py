@@ -113,15 +113,13 @@ def test_one_method_has_no_ranks_and_other_data_no_comparison(tmp_path: Path) ->
     ]  # fmt: skip
 
 
-SEEDS = range(8)
-
-
 def test_what_no_threshold_exceeds(tmp_path: Path) -> None:
     """By trying every threshold: the most defects that are found while the paper's 0.70 of the good images pass."""
-    for seed in SEEDS:
+    seeds = range(8)
+    for seed in seeds:
         store(tmp_path, scores(seed, good=13), seed=seed)
     cell = study(tmp_path).cells.iloc[0]
-    tables = [scores(seed, good=13).query("split == 'test'") for seed in SEEDS]
+    tables = [scores(seed, good=13).query("split == 'test'") for seed in seeds]
     best = {}
     for area in AREAS:
         found = []

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.report.cells import Cell, Run
-from benchmarks.report.plots.plot import DEFECTIVE, GOOD, INK, Axes, Plot, apart, joined, logarithmic, unit
+from benchmarks.report.plots.plot import DEFECTIVE, GOOD, INK, Axes, Plot, apart, joined, logarithmic, thin, unit
 
 LINES = {
     "good": (GOOD, "solid", ("good", "ratio")),
@@ -27,7 +27,7 @@ def _draw(axes: Axes, cell: Cell) -> None:
     for name, end in zip(names, ends, strict=True):
         colour, line, _ = LINES[name]
         seeds = joined((np.array(list(run.learning_curve), float), np.array(_values(run, name))) for run in runs)
-        axes.plot(*seeds, color=colour, linestyle=line, linewidth=1.6 if len(runs) == 1 else 0.8)
+        axes.plot(*seeds, color=colour, linestyle=line, linewidth=thin(cell))
         axes.text(last * (last / first) ** 0.02, end, name, color=colour, va="center", fontsize=8)
     axes.set_xlim(first, last * (last / first) ** 0.4)
     unit(axes, "y")
