@@ -22,8 +22,8 @@ ENDS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 class Decided:
     """The decisions on one category's test images."""
 
-    right_MSN: NDArray[np.bool_]
-    """Whether each method M with each seed S decided each image N correctly."""
+    right_M: Sequence[NDArray[np.bool_]]
+    """Of each method M, whether it decided each image N correctly with each of its seeds S: (S, N)."""
     defective_N: NDArray[np.bool_]
 
 
@@ -46,19 +46,25 @@ class Ranking:
 
 def balanced_draws(category: Decided, rng: np.random.Generator, draws: int = DRAWS) -> NDArray[np.float64]:
     """Balanced accuracies (R, M) of one category in R draws; the share of the one side where the other has no images."""
-    methods, seeds, _ = category.right_MSN.shape
-    drawn_RMS = np.zeros((draws, methods, seeds), np.float32)
+    seeds_M = [len(right_SN) for right_SN in category.right_M]
+    right_XN = np.concatenate(category.right_M)  # X: the seeds of all methods
+    drawn_RX = np.zeros((draws, len(right_XN)), np.float32)
     sides = [side_N for side_N in (category.defective_N, ~category.defective_N) if side_N.any()]
     for side_N in sides:
         images = int(side_N.sum())
         weight_RN = _how_often(rng, draws, images).astype(np.float32) / images
-        right_NX = category.right_MSN[:, :, side_N].reshape(methods * seeds, images).T.astype(np.float32)
-        drawn_RMS += (weight_RN @ right_NX).reshape(drawn_RMS.shape) / len(sides)
+        drawn_RX += weight_RN @ right_XN[:, side_N].T.astype(np.float32) / len(sides)
+    of_M = np.split(drawn_RX, np.cumsum(seeds_M)[:-1], axis=1)
+    return np.stack([_mean_of_drawn(rng, drawn_RS) for drawn_RS in of_M], axis=1).astype(np.float64)
+
+
+def _mean_of_drawn(rng: np.random.Generator, drawn_RS: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean over one method's seeds, which are drawn again in each draw, (R,)."""
+    draws, seeds = drawn_RS.shape
     if seeds == 1:
-        return drawn_RMS[:, :, 0].astype(np.float64)
-    share_RMS = _how_often(rng, draws * methods, seeds).reshape(draws, methods, seeds).astype(np.float32) / seeds
-    drawn_RM: NDArray[np.float64] = np.einsum("rms,rms->rm", drawn_RMS, share_RMS).astype(np.float64)
-    return drawn_RM
+        return drawn_RS[:, 0]
+    mean_R: NDArray[np.float32] = (drawn_RS * _how_often(rng, draws, seeds)).sum(axis=1) / seeds
+    return mean_R
 
 
 def _how_often(rng: np.random.Generator, draws: int, count: int) -> NDArray[np.int64]:
@@ -70,7 +76,7 @@ def _how_often(rng: np.random.Generator, draws: int, count: int) -> NDArray[np.i
 
 def balanced(category: Decided) -> NDArray[np.float64]:
     """Balanced accuracy of each method (M,), mean over the seeds."""
-    share_MN = category.right_MSN.mean(axis=1)
+    share_MN = np.array([right_SN.mean(axis=0) for right_SN in category.right_M])
     sides = [side_N for side_N in (category.defective_N, ~category.defective_N) if side_N.any()]
     balanced_M: NDArray[np.float64] = np.mean([share_MN[:, side_N].mean(axis=1) for side_N in sides], axis=0)
     return balanced_M

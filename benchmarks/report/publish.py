@@ -1,17 +1,20 @@
 """`defectbench publish`: a results folder as others may cite it: checked, numbers only, and with the standing of its numbers."""
 
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
+from benchmarks.common.yaml import read_foreign_yaml
 from benchmarks.report.build import build, read_contents
 from benchmarks.report.compare import compare
+from benchmarks.report.folders import without_folders
 from benchmarks.store.epochs import EPOCHS, RESULT
 from benchmarks.store.identity import deciding
 from benchmarks.store.record import EXTERNAL, RECORD, Record
@@ -21,8 +24,6 @@ from benchmarks.store.scores import decisions
 CONFIG = "config.yaml"
 KEPT = (CONFIG, "*.csv", "logs/metrics.csv", f"{EPOCHS}/*/*.csv", f"{EPOCHS}/*/{RESULT}")
 """What a published run holds beside its record: numbers and settings, never an image, a map or a fitted method."""
-FOLDER = re.compile(r"(?<![\w.~/:])~?/(?:[^/\s\"',:\[\]]+/)+")
-"""The folders of an absolute path, which say nothing to others and something of the one who publishes."""
 SELF_REPORTED, IMPORTED = "self-reported", "imported"
 
 
@@ -128,7 +129,10 @@ def _copy(source: Path, target: Path, standing: str) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place)
     settings = target / CONFIG
+    record, shown = without_folders(
+        json.loads((source / RECORD).read_text(encoding="utf-8")),
+        OmegaConf.to_container(read_foreign_yaml(settings)) if settings.exists() else {},
+    )
     if settings.exists():
-        write_text(settings, FOLDER.sub("", settings.read_text(encoding="utf-8")))
-    record = json.loads(FOLDER.sub("", (source / RECORD).read_text(encoding="utf-8"))) | {"standing": standing}
-    write_text(target / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")
+        write_text(settings, OmegaConf.to_yaml(shown))
+    write_text(target / RECORD, json.dumps(record | {"standing": standing}, indent=2, allow_nan=False) + "\n")

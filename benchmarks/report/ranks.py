@@ -113,13 +113,11 @@ def _is_able(cell: Cell) -> bool:
 
 def _drawn(cells: list[Cell], seed: int) -> Drawn | None:
     """Several methods on one category; None unless all were tested on the same images."""
-    seeds = min(len(cell.scored) for cell in cells)
-    scored = [[run.test_scores for run in cell.scored[:seeds]] for cell in cells]
-    defective_N = scored[0][0][1]
-    if any(not np.array_equal(defective_N, other_N) for runs in scored for _, other_N in runs):
+    defective_N, *others = [run.test_scores[1] for cell in cells for run in cell.scored]
+    if any(not np.array_equal(defective_N, other_N) for other_N in others):
         return None
-    right = [[run.right_N for run in cell.scored[:seeds]] for cell in cells]
-    return Drawn.of(Decided(np.array(right), defective_N), seed=seed)
+    right_M = [np.array([run.right_N for run in cell.scored]) for cell in cells]
+    return Drawn.of(Decided(right_M, defective_N), seed=seed)
 
 
 # -- the picture ------------------------------------------------------------------------------------------------------------------

@@ -12,20 +12,21 @@ def decided(rng: np.random.Generator, skills: list[float], seeds: int = 3, good:
     """Images of differing difficulty, which methods share."""
     hard_N = rng.random(good + bad)
     noise_MSN = 0.2 * rng.normal(size=(len(skills), seeds, good + bad))
-    return Decided(np.array(skills)[:, None, None] + noise_MSN > hard_N, np.arange(good + bad) >= good)
+    return Decided(list(np.array(skills)[:, None, None] + noise_MSN > hard_N), np.arange(good + bad) >= good)
 
 
 def test_draws_have_the_mean_and_spread_of_a_slow_bootstrap() -> None:
-    category = decided(np.random.default_rng(0), [0.5, 0.6], seeds=2, good=6, bad=9)
+    category = decided(np.random.default_rng(0), [0.5, 0.6], seeds=3, good=6, bad=9)
+    category = Decided([category.right_M[0], category.right_M[1][:2]], category.defective_N)
     rng = np.random.default_rng(1)
     slow = []
     for _ in range(4000):
         sides = []
         for side_N in (category.defective_N, ~category.defective_N):
             images = rng.choice(np.flatnonzero(side_N), side_N.sum())
-            sides.append([[category.right_MSN[m, s, images].mean() for s in range(2)] for m in range(2)])
-        both = np.mean(sides, axis=0)
-        slow.append([both[m, rng.integers(0, 2, 2)].mean() for m in range(2)])
+            sides.append([right_SN[:, images].mean(axis=1) for right_SN in category.right_M])
+        seeds = [np.mean(both, axis=0) for both in zip(*sides, strict=True)]
+        slow.append([rng.choice(seed_S, len(seed_S)).mean() for seed_S in seeds])
     fast = balanced_draws(category, np.random.default_rng(2), 20_000)
     assert fast.mean(axis=0) == pytest.approx(np.mean(slow, axis=0), abs=0.01)
     assert np.cov(fast.T) == pytest.approx(np.cov(np.array(slow).T), abs=2e-3)
@@ -45,7 +46,7 @@ def test_pairing_tells_apart_what_intervals_cannot() -> None:
     """One more image of 60 right in each of many draws: the two intervals overlap, the paired difference is above 0."""
     hard = np.random.default_rng(0).random(60) < 0.5
     better = hard | (np.arange(60) % 4 == 0)
-    category = Decided(np.stack([hard, better])[:, None, :], np.arange(60) >= 20)
+    category = Decided([hard[None], better[None]], np.arange(60) >= 20)
     drawn = Drawn.of(category, 4000)
     found = ranking([drawn])
     assert best_alone(drawn) == 1 and found.order == (1, 0) and found.cliques == ()
@@ -69,7 +70,7 @@ def test_one_image_of_forty_six_earns_no_star() -> None:
     right = np.arange(46) < 27
     other = right.copy()
     other[45] = True
-    drawn = Drawn.of(Decided(np.stack([right, other])[:, None, :], np.arange(46) >= 20), 2000)
+    drawn = Drawn.of(Decided([right[None], other[None]], np.arange(46) >= 20), 2000)
     assert best_alone(drawn) is None and ranking([drawn]).cliques == ((0, 1),)
 
 

@@ -54,7 +54,7 @@ def test_many_categories_are_answered_by_the_ranks() -> None:
     """Means over the categories, and the methods of the first one's clique."""
     cells = [(name, method, good, 0.9) for name in ("cap", "nut", "pin") for method, good in (("a", 0.5), ("b", 0.9))]
     apart, joined = (np.tile([share, 1.0], 50) > 0.6 for share in (0.5, 0.7))
-    categories = [Decided(np.stack([apart, joined])[:, None], np.tile([False, True], 50)) for _ in range(3)]
+    categories = [Decided([apart[None], joined[None]], np.tile([False, True], 50)) for _ in range(3)]
     found = ranking([Drawn.of(category, draws=100) for category in categories])
     ranked = Ranks(("b", "a"), ("cap", "nut", "pin"), found, {}, {})
     text = answer(leaderboard(*cells), ranked)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import CODE
@@ -92,13 +93,18 @@ def test_nothing_is_overwritten(store: Make, tmp_path: Path) -> None:
         publish(store(), tmp_path / "public")
 
 
-def test_folders_of_the_machine_are_not_published(store: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("home", ["/home/ada", "/home/Ada Lovelace", "/srv/Müller, Inc [new]/ada's", "~"])
+def test_folders_of_the_machine_are_not_published(store: Make, tmp_path: Path, home: str) -> None:
     source = store(
-        overrides=["method=variation_model", "data.root=/home/ada/images/mvtec_ad", "results.dir=results/bottle"]
+        overrides=["method=variation_model", f"data.root='{home}/images/my parts/'", "results.dir=results/bottle"],
+        warnings=[f"{home}/images/my parts/bottle/1.png is gray, see /opt/tool/notes.txt and https://a.org/b/c."],
     )
-    with (source / CELL / "config.yaml").open("a") as config:
-        config.write("cache_dir: /home/ada/cache\n")
+    with (source / CELL / "config.yaml").open("a", encoding="utf-8") as config:
+        config.write(yaml.safe_dump({"cache_dir": f"{home}/a cache"}))
     publish(source, tmp_path / "public")
     (record,) = RunStore(tmp_path / "public").records()
-    assert record.overrides == ("method=variation_model", "data.root=mvtec_ad", "results.dir=results/bottle")
-    assert (tmp_path / "public" / CELL / "config.yaml").read_text().endswith("cache_dir: cache\n")
+    assert record.overrides == ("method=variation_model", "data.root='my parts'", "results.dir=results/bottle")
+    assert record.warnings == ("my parts/bottle/1.png is gray, see notes.txt and https://a.org/b/c.",)
+    written = [file.read_text(encoding="utf-8") for file in (tmp_path / "public" / CELL).glob("*.*")]
+    assert not any(folder in text for text in written for folder in (f"{home}/", "images/", "Müller", "Lovelace", "/opt"))
+    assert yaml.safe_load((tmp_path / "public" / CELL / "config.yaml").read_text())["cache_dir"] == "a cache"

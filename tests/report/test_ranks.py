@@ -1,5 +1,6 @@
 """Ranks of the stored runs: who has one, who is told apart, what to run; the star; the picture; the answer."""
 
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +18,17 @@ from tests.report.test_plots import cells
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_store(tmp_path_factory.mktemp("ranked"), seeds=[0, 1], categories=["bottle", "carpet", "cable"])
+
+
+def test_each_method_is_ranked_by_all_its_seeds(tmp_path: Path) -> None:
+    results = write_store(tmp_path, seeds=[0, 1, 2], categories=["bottle"])
+    for seed in (1, 2):
+        shutil.rmtree(tmp_path / "runs" / "anogan" / "bottle" / f"seed={seed}")
+    stored = cells(results)
+    found = ranks(stored)
+    for method, mean in zip(found.methods, table(found)["mean"], strict=True):
+        cell = stored[method, "bottle"]
+        assert mean == pytest.approx((cell.accuracy("good") + cell.accuracy("defective")) / 2)  # type: ignore[operator]
 
 
 def test_methods_that_lack_a_cell_have_no_rank(results: Path) -> None:
