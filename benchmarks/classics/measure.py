@@ -23,6 +23,7 @@ from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.sample_decision import check_rate, threshold_at
 from benchmarks.run.contract_check import check_contract
+from benchmarks.run.loggers import tell_result
 from benchmarks.run.method import make_method
 from benchmarks.run.scores import write_scores
 from benchmarks.run.state import CellState, KeepState, StateFile
@@ -124,7 +125,7 @@ class SampleBenchmark:
             self.draw(method, data, scores, limit, folder / FIGURES)
             log.info("figures: %s", _final_folder(config) / FIGURES)
         good, anomalous = classified_correctly(test, category.anomalous, limit)
-        return Result(
+        result = Result(
             threshold=limit,
             minimum_area=None,
             minimum_area_px=None,
@@ -143,6 +144,8 @@ class SampleBenchmark:
             peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
             facts={**category.facts, **method.facts()},
         )
+        tell_result(trainer.loggers, result, folder)
+        return result
 
 
 def _data(config: DictConfig, samples: Samples) -> SampleData:

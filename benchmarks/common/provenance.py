@@ -18,10 +18,10 @@ NUMERIC_PACKAGES = (
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Installed versions of the packages that compute."""
+def versions(*more: str) -> dict[str, str]:
+    """Installed versions of the packages that compute, and of those that only some methods compute with."""
     found = {}
-    for package in NUMERIC_PACKAGES:
+    for package in (*NUMERIC_PACKAGES, *more):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
+from benchmarks.protocol.cross import cross_promise
 
 Kind = Literal["maximum", "quantile", "conformal", "given"]
 FORMS = "maximum, quantile:Q, conformal:ALPHA or given:X"
@@ -78,14 +79,17 @@ class Rule:
             return conformal_threshold(scores_V, self.value)
         return maximum_threshold(scores_V) if self.kind == "maximum" else quantile_threshold(scores_V, self.value)
 
-    def promise(self, images: int) -> float | None:
-        """The highest probability of a false alarm on a new good image, by the number of held-out ones; None without a promise."""
+    def promise(self, images: int, folds: int | None = None) -> float | None:
+        """The highest probability of a false alarm on a new good image, by the number of held-out ones; None without a promise.
+
+        Args:
+            folds: over which `protocol.held_out=cross` holds the images out; None for `split`.
+        """
         if self.kind == "given" or images < self.images_needed:
             return None
-        if self.kind == "conformal":
-            return self.value
         rank = images if self.kind == "maximum" else 1 + math.floor(self.value * (images - 1) + 1e-9)
-        return 1 - rank / (images + 1)
+        alpha = self.value if self.kind == "conformal" else 1 - rank / (images + 1)
+        return alpha if folds is None else cross_promise(alpha, images, folds)
 
 
 MAXIMUM = Rule("maximum")

@@ -31,9 +31,10 @@ from benchmarks.run.settings import check
 from benchmarks.run.standing import changes_of, identity_of
 from benchmarks.run.state import CellState, ends_at_sigterm
 from benchmarks.run.threads import limited_threads, threads_of
+from benchmarks.store.epochs import EPOCHS
 from benchmarks.store.identity import Identity, named_files
 from benchmarks.store.lookup import Lookup
-from benchmarks.store.progress import state_folder
+from benchmarks.store.progress import Progress, state_folder
 from benchmarks.store.record import RECORD, SCORES, Cell, Record
 from benchmarks.store.runs import ERROR, RunStore
 from benchmarks.store.scores import check_scores, hash_of_scores
@@ -41,7 +42,8 @@ from methods.contract import MethodError
 
 log = logging.getLogger(__name__)
 
-KEPT_ON_REQUEST = {"save_maps": "maps", "save_checkpoint": "method.ckpt", "save_inspector": INSPECTOR}
+CHECKPOINT = "save_checkpoint"
+KEPT_ON_REQUEST = {"save_maps": "maps", CHECKPOINT: "method.ckpt", "save_inspector": INSPECTOR}
 """What a run keeps if it is told to, by its setting."""
 
 
@@ -71,8 +73,10 @@ def _run(config: DictConfig, cell: Cell) -> Record:
     benchmark: Benchmark = instantiated(config.benchmark)
     category = benchmark.read(config)
     benchmark.validate(config, category)
-    wanted = identity_of(config, benchmark, benchmark.train_fingerprint(config, category))
     store = RunStore(Path(config.results.dir))
+    requests = Lookup(store.results)
+    request = requests.asked(_overrides(), [*benchmark.files(config, category), *_method_files(config)])
+    wanted = identity_of(config, benchmark, benchmark.train_fingerprint(config, category))
     with store.claim(cell):
         record = None if config.force else _standing(store, cell, wanted, config, benchmark, category)
         if record is not None and (lacking := _lacking(store, record, config)):
@@ -83,11 +87,16 @@ def _run(config: DictConfig, cell: Cell) -> Record:
         else:
             record = _under_its_new_name(store, record, wanted, config)
             log.info("skipped: %s is finished (force=true runs it again)", cell)
-        # of a finished cell nothing is left to go on from
-        shutil.rmtree(state_folder(store.folder(cell)), ignore_errors=True)
-        files = [*benchmark.files(config, category), *_method_files(config)]
-        Lookup(store.results).keep(_overrides(), record, files)
+        _remove_state(state_folder(store.folder(cell)), wanted)
+        requests.keep(request, record)
     return record
+
+
+def _remove_state(folder: Path, finished: Identity) -> None:
+    """Of a finished run nothing is left to go on from; an interrupted one with other settings may still be resumed."""
+    found = Progress.read(folder)
+    if found is None or not finished.changes(found.identity):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cell(config: DictConfig) -> Cell:
@@ -156,7 +165,7 @@ def _under_its_new_name(store: RunStore, record: Record, wanted: Identity, confi
     identity = record.identity | {"config": kept | {"budget": wanted.config["budget"]}}
     renamed = replace(record, **names, identity=identity, overrides=_overrides())
     folder = store.folder(record.cell)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     write_text(folder / RECORD, renamed.to_json())
     log.info("%s: the same numbers as dataset %s, budget %s; its record says so now", record.cell, *names.values())
     return renamed
@@ -164,11 +173,20 @@ def _under_its_new_name(store: RunStore, record: Record, wanted: Identity, confi
 
 def _lacking(store: RunStore, record: Record, config: DictConfig) -> str:
     """What a finished run was not told to keep, and is asked for now."""
-    if record.result is None or record.result.map_size is None:
-        return ""  # digits and tables have none of these
+    if record.result is None:
+        return ""
     folder = store.folder(record.cell)
-    wanted = [setting for setting in KEPT_ON_REQUEST if config[setting]]
-    return " and ".join(f"{setting}=true" for setting in wanted if not any(folder.rglob(KEPT_ON_REQUEST[setting])))
+    possible = (
+        KEPT_ON_REQUEST if record.result.map_size else {CHECKPOINT: KEPT_ON_REQUEST[CHECKPOINT]}
+    )  # digits, tables
+    wanted = [setting for setting in possible if config[setting]]
+    lacking = [f"{setting}=true" for setting in wanted if not any(folder.rglob(possible[setting]))]
+    passed = [
+        epoch for epoch in config.score_at_epochs if epoch < OmegaConf.select(config, "method.train.epochs", default=0)
+    ]
+    if any(not (folder / EPOCHS / str(epoch)).is_dir() for epoch in passed):
+        lacking.append(f"score_at_epochs={config.score_at_epochs}")
+    return " and ".join(lacking)
 
 
 # -- running ----------------------------------------------------------------------------------------------------------------------
@@ -178,12 +196,13 @@ def _run_and_record(
     config: DictConfig, benchmark: Benchmark, category: Any, identity: Identity, store: RunStore
 ) -> Record:
     warnings = tuple(benchmark.survey(config, category))
+    identity = _on_this_machine(config, identity)
     cell = Cell(config.method.name, config.category.name, config.seed)
     state = CellState(state_folder(store.folder(cell)), identity, config.checkpoint.minutes)
     begun = record = _begun(config, identity, warnings)
     with ends_at_sigterm(), store.writing(record.cell) as folder, logged_to(folder / "log.txt"):
         log.info("running: %s, budget %s", record.cell, record.budget)
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         try:
             result = benchmark.measure(config, category, folder, state)
             record = replace(
@@ -206,9 +225,10 @@ def _run_and_record(
 
 def _kept_failure(config: DictConfig, cell: Cell, error: UnusableData) -> str:
     """Keep the record of a cell that failed before it could begin; the message."""
-    store, identity = RunStore(Path(config.results.dir)), identity_of(config, instantiated(config.benchmark), "")
+    store = RunStore(Path(config.results.dir))
+    identity = _on_this_machine(config, identity_of(config, instantiated(config.benchmark), ""))
     with store.claim(cell), store.writing(cell) as folder:
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         record = _failed(_begun(config, identity, ()), error, folder, 0.0)
         write_text(folder / RECORD, record.to_json())
     return _failure(store, record)
@@ -221,7 +241,6 @@ def _failed(begun: Record, error: Exception, folder: Path, seconds: float) -> Re
 
 def _begun(config: DictConfig, identity: Identity, warnings: tuple[str, ...]) -> Record:
     """The record of a run that has not ended."""
-    trainer = identity.config["trainer"] | {"accelerator": _accelerator(config)}
     return Record(
         method=config.method.name,
         category=config.category.name,
@@ -230,7 +249,7 @@ def _begun(config: DictConfig, identity: Identity, warnings: tuple[str, ...]) ->
         dataset=config.data.name,
         budget=config.budget.name,
         status="failed",
-        identity=asdict(replace(identity, config=identity.config | {"trainer": trainer})),
+        identity=asdict(identity),
         test_data="",
         revision=revision(),
         device=_device(config),
@@ -253,10 +272,12 @@ def _failure(store: RunStore, record: Record) -> str:
     return f"{record.cell} failed: {record.error}\nMore in {folder / ERROR}.{stays}"
 
 
-def _accelerator(config: DictConfig) -> str:
-    """On what `auto` runs."""
-    wanted = str(config.trainer.accelerator)
-    return wanted if wanted != "auto" else "gpu" if torch.cuda.is_available() else "cpu"
+def _on_this_machine(config: DictConfig, identity: Identity) -> Identity:
+    """With the device that `auto` takes here: a record says it, and a run that began on another one is not resumed."""
+    if config.trainer.accelerator != "auto":
+        return identity
+    trainer = identity.config["trainer"] | {"accelerator": "gpu" if torch.cuda.is_available() else "cpu"}
+    return replace(identity, config=identity.config | {"trainer": trainer})
 
 
 def _device(config: DictConfig) -> str:

@@ -1,11 +1,13 @@
 """`score_at_epochs=[...]`: what a training is worth on its way. A listed epoch is scored as it passes, leaving no trace in it."""
 
 import json
+import logging
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +17,17 @@ from omegaconf import DictConfig
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
+from benchmarks.data.cache import memo_of
 from benchmarks.data.datamodule import DefectData
+from benchmarks.data.fingerprint import fingerprint
 from benchmarks.data.index import ImageFile
 from benchmarks.run.scores import Scores, Take
 from benchmarks.run.state import KeepState, random_streams, restore_random_streams
 from benchmarks.store.epochs import EPOCHS, RESULT
 from benchmarks.store.record import SCORES, Result
 from methods.contract import Method
+
+log = logging.getLogger(__name__)
 
 
 class ScoreAtEpochs(pl.Callback):
@@ -48,7 +54,22 @@ class ScoreAtEpochs(pl.Callback):
     ) -> None:
         self.epochs, self.data, self.test = epochs, data, test
         self.scores, self.result_of, self.keeper = scores, result_of, keeper
-        self.folder = keeper.file.state.folder / EPOCHS
+
+    @cached_property
+    def folder(self) -> Path:
+        """With the fingerprint of the test images in its name: what was scored on others is not kept."""
+        test = fingerprint(self.test, memo_of(self.data.cache_dir, self.test))
+        return self.keeper.file.state.folder / f"{EPOCHS}-{test[:16]}"
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        passed = [epoch for epoch in self.epochs if epoch < trainer.current_epoch]
+        missing = [str(epoch) for epoch in passed if not (self.folder / str(epoch)).exists()]
+        if missing:
+            log.warning(
+                "the interrupted run that is resumed has passed epoch %s, which is not scored; to have it, remove %s and run again",
+                ", ".join(missing),
+                self.keeper.file.state.folder,
+            )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch
@@ -83,7 +104,7 @@ class ScoreAtEpochs(pl.Callback):
 
     def bring_to(self, folder: Path) -> None:
         """Copy what was kept into the run's folder."""
-        if self.folder.exists():
+        if self.epochs and self.folder.exists():
             shutil.copytree(self.folder, folder / EPOCHS)
 
 

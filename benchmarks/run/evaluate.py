@@ -108,7 +108,7 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
         log.info("evaluating: %s, %d test maps in %s", cell, len(test), maps.path)
         record = _record(maps, request, config, category, tuple(surveyed.texts("warning")))
         with store.writing(cell) as folder:
-            write_text(folder / "config.yaml", OmegaConf.to_yaml(_deciding(config)))
+            write_text(folder / "config.yaml", OmegaConf.to_yaml(_deciding(config), resolve=True))
             scores = _scores(config, category, validation, test)
             facts: dict[str, str | int | float] = {
                 "maps_from": request.maps_from or str(maps.path),

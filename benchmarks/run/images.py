@@ -1,6 +1,7 @@
 """The benchmark of defects in images: categories in MVTec AD's layout, anomaly maps, a minimum defect area."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,14 @@ class Defects:
 
     def files(self, config: DictConfig, category: Category) -> list[Path]:
         bad = _bad_parts(config)
-        return [category.root] if bad is None else [category.root, bad]
+        folders = [category.root] if bad is None else [category.root, bad]
+        table = layout_of(config).table
+        listed = [] if table is None else [Path(table)]
+        return [
+            *folders,
+            *listed,
+            *(path for path in _paths(category) if not any(_is_below(path, place) for place in folders)),
+        ]
 
     def survey(self, config: DictConfig, category: Category) -> list[str]:
         found = survey(category, config.protocol.validation_share, config.input.bits)
@@ -97,6 +105,17 @@ def _split_table(category: Category) -> pd.DataFrame:
     parts = (("train", category.train), ("test", category.test))
     rows = [(image.name, part, image.defect_type) for part, images in parts for image in images]
     return pd.DataFrame(rows, columns=["path", "split", "defect_type"])
+
+
+def _paths(category: Category) -> Iterator[Path]:
+    for image in (*category.train, *category.test):
+        yield image.path
+        if image.mask is not None:
+            yield image.mask
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.is_relative_to(folder) and ".." not in path.relative_to(folder).parts
 
 
 def _bad_parts(config: DictConfig) -> Path | None:

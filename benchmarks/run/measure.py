@@ -30,7 +30,6 @@ from benchmarks.data.split import Fold
 from benchmarks.inspect.saving import save_inspector
 from benchmarks.inspect.specification import INSPECTOR
 from benchmarks.protocol.area_score import area_in_pixels
-from benchmarks.protocol.cross import cross_promise
 from benchmarks.protocol.decision import classified_correctly
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
@@ -217,11 +216,9 @@ def _promise(config: DictConfig, rule: Rule, scores: Scores) -> dict[str, str | 
     if rule == MAXIMUM and not crossed:
         return {}
     images = scores.held_out
-    promise = rule.promise(images)
+    promise = rule.promise(images, config.protocol.folds if crossed else None)
     if promise is None:
         return {"threshold_rule": str(rule)}
-    if crossed:
-        promise = cross_promise(promise, images, config.protocol.folds)
     log.info(
         "threshold %s from %d held-out images: a false-alarm rate of at most %.3g is promised", rule, images, promise
     )

@@ -61,8 +61,13 @@ def identity_of(config: DictConfig, benchmark: Benchmark, train_data: str) -> Id
         config={key: resolved[key] for key in RECORDED} | ({FILES: contents} if contents else {}),
         train_data=train_data,
         code=code_fingerprint(_modules(resolved["method"]), [*benchmark.modules, *_modules(resolved["data"])]),
-        versions=provenance.versions(),
+        versions=provenance.versions(*_libraries(resolved["method"])),
     )
+
+
+def _libraries(method: dict[str, Any]) -> list[str]:
+    """Optional packages that a method computes with."""
+    return ["timm"] if str(method.get("backbone")).startswith("timm:") else []
 
 
 def _modules(config: Any) -> list[str]:

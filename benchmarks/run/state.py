@@ -217,7 +217,7 @@ def random_streams() -> dict[str, Any]:
     name, keys, *rest = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],  # type: ignore[no-untyped-call]
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else [],  # of the device that the cell uses
         "numpy": [name, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest],
         "python": random.getstate(),
     }
@@ -227,7 +227,7 @@ def restore_random_streams(streams: dict[str, Any]) -> None:
     """The opposite of `random_streams`."""
     torch.set_rng_state(streams["torch"])
     if streams["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(streams["cuda"])
+        torch.cuda.set_rng_state(streams["cuda"][0])
     name, keys, *rest = streams["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     random.setstate(streams["python"])

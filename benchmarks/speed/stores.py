@@ -102,7 +102,7 @@ def write_runs(results: Path, count: int) -> int:
             (folder / "run.json").write_text(copy.to_json(), encoding="utf-8")
             for name, content in contents.items():
                 (folder / name).write_bytes(content)
-            requests.keep(copy.overrides, copy, [])
+            requests.keep(requests.asked(copy.overrides, []), copy)
     return min(count, METHODS * CATEGORIES)
 
 

@@ -7,7 +7,9 @@ Whatever differs, the long way decides (`benchmarks.run.cell`); a request is nev
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -33,8 +35,10 @@ class Lookup:
         """The cell whose finished run answers a request; None if it was never asked like this, or its run or files have changed."""
         try:
             found = json.loads(self._file(overrides).read_bytes())
-            unchanged = all(self._stamp(Path(path)) == known for path, known in found["files"].items())
-            return Cell(*found["cell"]) if unchanged else None
+            cell = Cell(*found["cell"])
+            own = {self.store.folder(cell) / name: known for name, known in found["own"].items()}
+            files = own | {Path(path): known for path, known in found["files"].items()}
+            return cell if all(self._stamp(path) == known for path, known in files.items()) else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError):
             return None
 
@@ -47,20 +51,34 @@ class Lookup:
             return None
         return record if record is not None and record.status == "finished" else None
 
-    def keep(self, overrides: Iterable[str], record: Record, files: Sequence[Path]) -> None:
-        """Note that a finished run answers a request, as long as its own files and those it was made from are as they are now."""
+    def asked(self, overrides: Iterable[str], files: Iterable[Path]) -> "Request":
+        """A request, with the code and the files as they are before anything is made of them: training takes hours."""
+        return Request(self._file(overrides), {str(path.absolute()): stamp(path) for path in files})
+
+    def keep(self, request: "Request", record: Record) -> None:
+        """Note that a finished run answers a request, as long as its own files stay as they are, and those it was made from."""
         folder = self.store.folder(record.cell)
-        own = [folder / name for name in (RECORD, SCORES) if (folder / name).is_file()]
         answer = {
             "cell": [record.method, record.category, record.seed],
-            "files": {str(path.absolute()): stamp(path) for path in [*own, *files]},
+            "own": {name: stamp(folder / name) for name in (RECORD, SCORES) if (folder / name).is_file()},
+            "files": request.files,
         }
-        write_text(self._file(overrides), json.dumps(answer, indent=1) + "\n")
+        write_text(request.file, json.dumps(answer, indent=1) + "\n")
 
     def _file(self, overrides: Iterable[str]) -> Path:
         words = sorted(text for text in overrides if not text.startswith(SILENT))
         asked = [words, str(Path.cwd()), project_stamp()]
         return self.folder / f"{hashlib.blake2b(json.dumps(asked).encode(), digest_size=12).hexdigest()}.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, and what it is made from."""
+
+    file: Path
+    """Where its answer is noted; the name says the words, the code and the settings."""
+    files: dict[str, str]
+    """Stamps of the files that it is made from, by path."""
 
 
 @cache
@@ -75,10 +93,20 @@ def project_stamp() -> str:
 
 
 def stamp(path: Path) -> str:
-    """Names, inodes, sizes and times of a file, or of all files of a folder."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    """Names, inodes, sizes and times of a file, or of all files of a folder, also behind links."""
+    files = sorted(_files(path)) if path.is_dir() else [path]
     seen = [(str(file.relative_to(path)), *_status(file)) for file in files]
     return hashlib.blake2b(repr(seen).encode(), digest_size=12).hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    entered = set()  # a link may lead back to a folder above it
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        yield from (file for name in names if (file := Path(place, name)).is_file())
 
 
 def _status(file: Path) -> tuple[int, int, int, int]:

@@ -169,8 +169,8 @@ def _subsets(grid: Grid) -> Iterator[dict[str, Any]]:
 
 
 def _declared_share(grid: Grid) -> float:
-    protocol = grid.record.identity.get("config", {}).get("protocol", {})
-    return float(protocol.get("validation_share", np.nan))
+    protocol = grid.record.identity["config"].get("protocol", {})
+    return float(protocol.get("validation_share", np.nan)) if grid.folds is None else 1.0
 
 
 def _middle(values: np.ndarray, chances: np.ndarray) -> tuple[float, float]:

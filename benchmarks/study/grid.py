@@ -35,6 +35,12 @@ class Grid:
         assert self.record.result is not None and self.record.result.minimum_area is not None
         return self.areas.index(_as_written(self.record.result.minimum_area))
 
+    @property
+    def folds(self) -> int | None:
+        """Over which all good images were held out (`protocol.held_out=cross`); None where a share of them was."""
+        protocol = self.record.identity["config"].get("protocol", {})
+        return int(protocol["folds"]) if protocol.get("held_out") == "cross" else None
+
 
 def read_grids(results: Path, records: Iterable[Record]) -> list[Grid]:
     """The scores of all finished runs that have areas, in the order of `records`; samples without maps have none.

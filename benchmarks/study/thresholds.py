@@ -86,7 +86,7 @@ def _run_rows(grid: Grid) -> Iterator[dict[str, Any]]:
         if len(held_out_V) >= rule.images_needed:
             limit = rule.threshold(held_out_V)
             good, bad = classified_correctly(test_N, grid.defective_N, limit)
-            row |= {"promised": rule.promise(len(held_out_V)), "threshold": limit}
+            row |= {"promised": rule.promise(len(held_out_V), grid.folds), "threshold": limit}
             row |= {"false_alarms": good.total - good.correct, "good_total": good.total} if good else {}
             row |= {"found": bad.correct, "defective_total": bad.total} if bad else {}
         yield row

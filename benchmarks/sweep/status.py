@@ -41,7 +41,7 @@ def run_statuses(results: Path, records: Iterable[Record], data_root: Path | Non
         data_root: the folder of the categories, if it is not the one that the runs used.
     """
     requests = Lookup(results)
-    known = [(record, _known(record, requests)) for record in records]
+    known = [(record, _known(record, requests, data_root)) for record in records]
     open_ = [record for record, status in known if status is None]
     compared = {
         record.cell: _compared(record, data_root) for record in tqdm(open_, "comparing", leave=False, disable=None)
@@ -49,11 +49,11 @@ def run_statuses(results: Path, records: Iterable[Record], data_root: Path | Non
     return [status or compared[record.cell] for record, status in known]
 
 
-def _known(record: Record, requests: Lookup) -> RunStatus | None:
-    """What can be told without composing the run's configuration."""
+def _known(record: Record, requests: Lookup, data_root: Path | None) -> RunStatus | None:
+    """What can be told without composing the run's configuration; requests were answered from the images that the runs used."""
     if record.status == "failed":
         return RunStatus(record, "failed", record.error)
-    if record.budget == EXTERNAL or requests.answered(record.overrides) == record.cell:
+    if record.budget == EXTERNAL or (data_root is None and requests.answered(record.overrides) == record.cell):
         return RunStatus(record, "finished")
     return None
 
@@ -126,7 +126,7 @@ def why(results: Path, records: Iterable[Record], cell: str, data_root: Path | N
 
 
 def _why(store: RunStore, record: Record, data_root: Path | None) -> Iterator[str]:
-    status = _known(record, Lookup(store.results)) or _compared(record, data_root)
+    status = _known(record, Lookup(store.results), data_root) or _compared(record, data_root)
     yield f"{record.cell}: {status.state}"
     yield from (f"  {change}" for change in status.changes or ([status.reason] if status.reason else []))
     if (failed := store.failed_folder(record.cell)).is_dir():

@@ -4,7 +4,7 @@ launcher (`benchmarks.sweep.launchers`). Which job runs when and on which device
 import logging
 import shutil
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
@@ -98,17 +98,20 @@ class CellSweeper(Sweeper):
         return expanded(parser.parse_overrides([*swept, *arguments]))
 
     def _plan(self, requests: Sequence[Sequence[str]], named: Collection[str], deaths: Deaths) -> Plan:
-        answered, waiting, left_out = 0, [], 0
+        asked: list[tuple[Path, str, tuple[str, ...]]] = []
+        waiting = []
         stores = cache(Lookup)
-        for overrides in dict.fromkeys(map(tuple, requests)):
-            if stores(self._results(overrides)).answered(overrides) is not None and not is_forced(overrides):
-                answered += 1
-            elif (planned := self._planned(overrides, named)) is None:
-                left_out += 1
-            else:
+        unique = list(dict.fromkeys(map(tuple, requests)))
+        for overrides in unique:
+            results = self._results(overrides)
+            answered = None if is_forced(overrides) else stores(results).answered(overrides)
+            if answered is not None:
+                asked.append((results, str(answered), overrides))
+            elif (planned := self._planned(overrides, named)) is not None:
+                asked.append((planned.results, str(planned.cell), overrides))
                 waiting.append((planned, overrides))
-        _refuse_two_of_one_cell(waiting)
-        return Plan(_in_order(waiting, deaths), answered, left_out)
+        _refuse_two_of_one_cell(asked)
+        return Plan(_in_order(waiting, deaths), len(asked) - len(waiting), len(unique) - len(asked))
 
     def _results(self, overrides: Sequence[str]) -> Path:
         """Where a job's results go: of all settings the only one that is needed before they are composed."""
@@ -200,22 +203,25 @@ def _seed(overrides: Sequence[str], config: DictConfig) -> int:
     return int(seed)
 
 
-def _refuse_two_of_one_cell(waiting: Sequence[tuple[PlannedCell, tuple[str, ...]]]) -> None:
+def _refuse_two_of_one_cell(asked: Iterable[tuple[Path, str, tuple[str, ...]]]) -> None:
     """A sweep over settings that are no part of a cell's name would leave the last run alone.
+
+    Args:
+        asked: results folder, cell and words of each request, finished ones too.
 
     Raises:
         UserError: with what differs.
     """
     first: dict[tuple[Path, str], tuple[str, ...]] = {}
-    for planned, overrides in waiting:
-        before = first.setdefault((planned.results, str(planned.cell)), overrides)
+    for results, cell, overrides in asked:
+        before = first.setdefault((results, cell), overrides)
         if before != overrides:
             differ = [
                 " ".join(text for text in one if text not in two)
                 for one, two in ((before, overrides), (overrides, before))
             ]
             raise UserError(
-                f"{planned.cell} is asked for twice, with {differ[0]} and {differ[1]}: the second run would replace the first. "
+                f"{cell} is asked for twice, with {differ[0]} and {differ[1]}: the second run would replace the first. "
                 "Give a command for each, with a results.dir of its own."
             )
 

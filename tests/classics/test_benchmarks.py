@@ -27,7 +27,9 @@ def run(results: Path, *overrides: str) -> Result:
     return defectbench("run", *overrides, *FAST, f"results.dir={results}")
 
 
-def test_digits_from_command_to_report(tmp_path: Path) -> None:
+def test_digits_from_command_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    monkeypatch.setattr("benchmarks.classics.measure.tell_result", lambda _, result, __: told.append(result.threshold))
     sweep = [
         "-m",
         "benchmark=mnist",
@@ -38,6 +40,7 @@ def test_digits_from_command_to_report(tmp_path: Path) -> None:
     ]
     result = run(tmp_path, *sweep)
     assert result.exit_code == 0, result.output
+    assert len(told) == 4  # loggers get the final numbers
     assert "0 cells to run, 4 finished already" in run(tmp_path, *sweep).output
     report = defectbench("report", "--results", str(tmp_path))
     assert report.exit_code == 0 and "digit_3" in report.output and "nan" not in report.output

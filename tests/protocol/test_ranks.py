@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks.protocol.ranks import Decided, Drawn, _apart, balanced_draws, best_alone, ranking
+from benchmarks.protocol.ranks import ROUNDING, Decided, Drawn, _apart, balanced_draws, best_alone, ranking
 
 
 def decided(rng: np.random.Generator, skills: list[float], seeds: int = 3, good: int = 20, bad: int = 40) -> Decided:
@@ -61,7 +61,7 @@ def test_what_is_counted_is_what_the_quantiles_say(draws: int) -> None:
         first_R, second_R = rng.normal(size=draws).round(1) + shift, rng.normal(size=draws).round(1)
         low, high = np.quantile(first_R - second_R, (0.025, 0.975))
         found.append(_apart(first_R, second_R))
-        assert found[-1] == (low > 1e-9 or high < -1e-9)
+        assert found[-1] == (low > ROUNDING or high < -ROUNDING)
     assert any(found) and (draws < 39 or not all(found))
 
 

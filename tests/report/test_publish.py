@@ -106,5 +106,7 @@ def test_folders_of_the_machine_are_not_published(store: Make, tmp_path: Path, h
     assert record.overrides == ("method=variation_model", "data.root='my parts'", "results.dir=results/bottle")
     assert record.warnings == ("my parts/bottle/1.png is gray, see notes.txt and https://a.org/b/c.",)
     written = [file.read_text(encoding="utf-8") for file in (tmp_path / "public" / CELL).glob("*.*")]
-    assert not any(folder in text for text in written for folder in (f"{home}/", "images/", "Müller", "Lovelace", "/opt"))
+    assert not any(
+        folder in text for text in written for folder in (f"{home}/", "images/", "Müller", "Lovelace", "/opt")
+    )
     assert yaml.safe_load((tmp_path / "public" / CELL / "config.yaml").read_text())["cache_dir"] == "a cache"

@@ -22,6 +22,7 @@ from PIL import Image
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
 from benchmarks.run.scores import area_column
+from benchmarks.store.progress import PROGRESS, Progress, state_folder
 from tests.conftest import PROJECT, noise, save
 
 FAST = ["method=variation_model", "data=folder", "category=parts", "budget=smoke", "trainer=cpu", "progress=false"]
@@ -84,7 +85,9 @@ def test_one_run_leaves_a_record_that_can_be_recomputed(parts: Path) -> None:
     map_ = np.asarray(Image.open(folder(parts) / "maps" / "variation_model" / "parts" / "test" / "spot" / "000.tiff"))
     assert map_.dtype == np.float32 and map_.shape == (96, 96)
     assert map_.max() == pytest.approx(scores.set_index("path").loc["test/spot/000.png", "map_maximum"])
-    assert (folder(parts) / "method.ckpt").is_file() and (folder(parts) / "config.yaml").is_file()
+    assert (folder(parts) / "method.ckpt").is_file()
+    settings = (folder(parts) / "config.yaml").read_text()
+    assert "deviation_floor: 5" in settings and "${" not in settings
 
 
 def test_the_same_run_twice_is_byte_identical(parts: Path) -> None:
@@ -117,6 +120,16 @@ def test_a_finished_run_is_skipped_until_something_that_counts_changes(parts: Pa
     save(parts / "parts" / "test" / "good" / "000.png", noise(1, 96, 96, 1))
     assert "changed since: test_data" in run(parts, "method.model.deviation_floor=6").output
     assert len(list((parts.parent / "results" / "replaced").rglob("run.json"))) == 4
+
+
+def test_the_state_of_an_interrupted_run_with_other_settings_outlasts_a_skip(parts: Path) -> None:
+    run(parts)
+    state, identity = state_folder(folder(parts)), json.loads((folder(parts) / "run.json").read_text())["identity"]
+    other = identity | {"versions": {}}
+    for stored, stays in ((other, True), (identity, False)):
+        state.mkdir(exist_ok=True)
+        (state / PROGRESS).write_text(Progress(identity=stored).to_json())
+        assert "skipped" in run(parts).output and state.is_dir() == stays
 
 
 def test_a_sweep_goes_on_after_a_failing_cell_and_fails_at_the_end(parts: Path) -> None:

@@ -8,17 +8,21 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.cli import main
+from benchmarks.data.layouts import read_category
+from benchmarks.run.cell import _on_this_machine
+from benchmarks.run.epochs import ScoreAtEpochs
 from benchmarks.run.kept_maps import BatchOfMaps, KeptMaps
 from benchmarks.run.state import LAST, CellState, StateFile, random_streams, restore_random_streams
 from benchmarks.store.identity import Identity
 from benchmarks.store.progress import Progress
-from tests.conftest import save
+from tests.conftest import compose, save
 
 EPOCHS = 4
 CURVE = "score_at_epochs=[1]"
@@ -112,6 +116,8 @@ def test_a_cell_that_is_killed_again_and_again_ends_with_the_same_numbers(root: 
         and (curve / "scores.csv").read_bytes() != numbers(root, "cut")[0]
     )
     assert sorted(path.name for path in folder(root, "cut").parent.iterdir()) == [".seed=0.lock", "seed=0"]
+    assert os.waitpid(start(cell(root, "cut", "score_at_epochs=[1,2]")), 0)[1] == 0  # finished, but without the second
+    assert (folder(root, "cut") / "epochs" / "2" / "result.json").is_file()
 
 
 def identity(code: str = "1") -> Identity:
@@ -154,6 +160,45 @@ def test_a_full_disk_ends_no_run(
     found.write(tmp_path / "state" / LAST, b"new", 2, 10)
     assert (tmp_path / "state" / LAST).read_bytes() == before and "No space left" in caplog.text
     assert sorted(path.name for path in (tmp_path / "state").iterdir()) == [LAST, "state.json"]
+
+
+def test_a_state_of_another_device_is_not_continued_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = compose("method=ae_l2", "category=bottle")
+    config.trainer.accelerator = "auto"
+    asked = Identity(config={"trainer": {"accelerator": "auto"}}, train_data="a", code={}, versions={})
+    for has_gpu in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda has_gpu=has_gpu: has_gpu)
+        found = CellState(tmp_path / "state", _on_this_machine(config, asked), 0)
+        assert found.progress.epoch == 0
+        found.note(3, 10)
+        assert asked.changes(found.progress.identity) == []  # `auto` takes what there was
+
+
+def test_the_random_stream_of_a_cells_own_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resumed where fewer GPUs are visible, it has one all the same."""
+    restored: list[torch.Tensor] = []
+    stream = torch.arange(16, dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", restored.append)
+    restore_random_streams(random_streams())
+    assert len(restored) == 1 and torch.equal(restored[0], stream)
+
+
+def test_epochs_are_scored_again_on_other_test_images_and_passed_ones_are_named(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    category = read_category(root / "data", "parts")
+    keeper = SimpleNamespace(file=SimpleNamespace(state=SimpleNamespace(folder=tmp_path / "state")))
+    data = SimpleNamespace(cache_dir=None)
+    curves = [ScoreAtEpochs([1, 2, 4], data, test, None, None, keeper) for test in (category.test, category.test[1:])]  # type: ignore[arg-type]
+    assert curves[0].folder != curves[1].folder
+    (curves[0].folder / "1").mkdir(parents=True)
+    for curve, passed in zip(curves, ("2", "1, 2"), strict=True):
+        caplog.clear()
+        curve.on_train_start(SimpleNamespace(current_epoch=3), None)  # type: ignore[arg-type]
+        assert f"has passed epoch {passed}, which is not scored" in caplog.text
 
 
 def test_random_streams_go_on_where_they_were(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Answered requests: found again in the same words, lost when anything behind them changes."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from tests.store.test_runs import RECORD
 WORDS = ("method=ae_l2", "category=bottle", "seed=0", "budget=smoke")
 
 
+def note(results: Path) -> None:
+    lookup = Lookup(results)
+    lookup.keep(lookup.asked(WORDS, [results.parent / "data"]), RECORD)
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """A finished run, whose only data file is `image.png`."""
@@ -22,7 +28,7 @@ def results(tmp_path: Path) -> Path:
         (folder / "run.json").write_text(RECORD.to_json())
     (tmp_path / "data" / "train").mkdir(parents=True)
     (tmp_path / "data" / "train" / "image.png").write_bytes(b"pixels")
-    Lookup(tmp_path / "results").keep(WORDS, RECORD, [tmp_path / "data"])
+    note(tmp_path / "results")
     return tmp_path / "results"
 
 
@@ -46,10 +52,44 @@ def test_a_changed_added_or_removed_file_takes_the_answer_back(results: Path) ->
     image.write_bytes(b"pixelz")
     os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))  # of the same size and time: the time of change tells
     assert Lookup(results).answer(WORDS) is None
-    Lookup(results).keep(WORDS, RECORD, [image.parent.parent])
+    note(results)
     assert Lookup(results).answer(WORDS) == RECORD
     (image.parent / "another.png").touch()
     assert Lookup(results).answer(WORDS) is None
+
+
+def test_files_behind_a_link_are_watched_and_a_link_back_ends(results: Path) -> None:
+    elsewhere = results.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "image.png").write_bytes(b"pixels")
+    (results.parent / "data" / "linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(results.parent / "data")
+    note(results)
+    assert Lookup(results).answer(WORDS) == RECORD
+    (elsewhere / "another.png").touch()
+    assert Lookup(results).answer(WORDS) is None
+
+
+def test_what_changes_while_a_cell_runs_is_not_taken_for_what_it_was_made_from(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for changed in ("files", "code"):
+        lookup = Lookup(results)
+        request = lookup.asked(WORDS, [results.parent / "data"])
+        if changed == "files":
+            (results.parent / "data" / "another.png").touch()
+        else:
+            monkeypatch.setattr("benchmarks.store.lookup.project_stamp", lambda: "edited")
+        lookup.keep(request, RECORD)
+        assert Lookup(results).answer(WORDS) is None
+
+
+def test_a_copy_of_the_folder_is_judged_by_its_own_runs(results: Path) -> None:
+    other = results.parent / "other"
+    shutil.copytree(results, other, copy_function=shutil.copy2)
+    note(other)
+    shutil.rmtree(RunStore(other).folder(RECORD.cell))
+    assert Lookup(other).answered(WORDS) is None and Lookup(results).answered(WORDS) == RECORD.cell
 
 
 def test_changed_code_or_settings_take_the_answer_back(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from click.testing import CliRunner
 
 from benchmarks.cli import main
+from benchmarks.protocol.cross import cross_promise
 from benchmarks.store.identity import PROJECT
+from benchmarks.store.runs import RunStore
+from benchmarks.study.curves import _declared_share
+from benchmarks.study.grid import read_grids
 from benchmarks.study.thresholds import build
+from tests.study.stored import scores, store
 
 BOTTLE = PROJECT / "results" / "published" / "bottle"
 
@@ -40,3 +46,13 @@ def test_the_command_says_what_cannot_be_promised(tmp_path: Path) -> None:
     assert "needs 99 held-out images" in (tmp_path / "thresholds.md").read_text(encoding="utf-8")
     empty = CliRunner().invoke(main, ["study", "thresholds", "--results", str(tmp_path)])
     assert empty.exit_code == 1 and "No finished run" in empty.output
+
+
+def test_a_run_that_holds_out_every_good_image_promises_less(tmp_path: Path) -> None:
+    """As its own record does: `held_out=cross` compares no score across its models."""
+    store(tmp_path, scores(0, validation=100), seed=0)
+    store(tmp_path, scores(0, validation=100), seed=1, protocol={"held_out": "cross", "folds": 5})
+    promised = build(tmp_path, tmp_path / "study").runs.pivot(index="rule", columns="seed", values="promised")
+    assert promised.loc["conformal:0.02"].tolist() == pytest.approx([0.02, cross_promise(0.02, 100, 5)], rel=1e-5)
+    assert promised.loc["maximum"].tolist() == pytest.approx([1 / 101, cross_promise(1 / 101, 100, 5)], rel=1e-5)
+    assert _declared_share(read_grids(tmp_path, RunStore(tmp_path).records())[1]) == 1

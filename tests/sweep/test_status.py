@@ -10,7 +10,9 @@ from rich.console import Console
 from benchmarks.common.errors import UserError
 from benchmarks.config.compose import composed
 from benchmarks.config.overrides import quoted
+from benchmarks.config.targets import instantiated
 from benchmarks.run import standing
+from benchmarks.store.lookup import Lookup
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep import status
@@ -69,7 +71,10 @@ def test_a_cells_seeds_are_composed_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_moved_store_is_compared_with_the_data_that_one_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(RunStore(tmp_path), replace(RECORD, overrides=("method=ae_l2", "data.root=/gone")))
+    record = replace(RECORD, overrides=("method=ae_l2", "data.root=/gone"))
+    put(RunStore(tmp_path), record)
+    requests = Lookup(tmp_path)
+    requests.keep(requests.asked(record.overrides, []), record)  # answered from the images that it used
     asked: list[tuple[str, ...]] = []
     monkeypatch.setattr("benchmarks.run.standing.changes_since", lambda record: asked.append(record.overrides) or [])
     run_statuses(tmp_path, RunStore(tmp_path).records(), tmp_path / "here")
@@ -82,3 +87,13 @@ def test_a_reason_is_told_once() -> None:
     with console.capture() as capture:
         console.print(runs_table(statuses))
     assert capture.get().count("no folder data") == 1 and "as above" in capture.get()
+
+
+@pytest.mark.parametrize("backbone, more", [("resnet18", ()), ("timm:resnet18.a1_in1k", ("timm",))])
+def test_the_version_of_an_optional_library_counts_where_it_computes(
+    backbone: str, more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing.provenance, "versions", lambda *names: dict.fromkeys(names, "1.0"))
+    config = composed(["method=padim", "category=bottle", f"method.backbone={backbone}"])
+    found = standing.identity_of(config, instantiated(config.benchmark), "")
+    assert found.versions == dict.fromkeys(more, "1.0")

@@ -157,6 +157,10 @@ def test_a_cell_is_run_once_and_refused_with_two_settings(tmp_path: Path) -> Non
     )
     once = sweep(tmp_path, "method=variation_model", "category=bottle", "seed=1,1")
     assert once.exit_code == 0 and "1 cells to run" in once.output
+    floors = ["method=variation_model", "category=bottle", "seed=1", "method.model.deviation_floor=5,6"]
+    assert sweep(tmp_path, *floors[:3], "method.model.deviation_floor=5").exit_code == 0
+    again = sweep(tmp_path, *floors)
+    assert again.exit_code == 1 and "seed=1 is asked for twice" in again.output  # one of them is finished
 
 
 def test_a_launcher_that_is_not_installed_is_told_with_the_remedy(
