@@ -113,7 +113,12 @@ def _picture(inspector: "Inspector", file: ImageFile, what: str) -> dict[str, st
 
     verdict, specification = inspector(file.path), inspector.specification
     picture = overlay(
-        open_image(file.path), verdict.map_HW, specification.usual, specification.map_threshold, verdict.regions
+        open_image(file.path),
+        verdict.map_HW,
+        specification.usual,
+        specification.map_threshold,
+        verdict.regions,
+        inspector.decoding.bits,
     )
     return {
         "data": _data_uri(picture),

@@ -121,7 +121,12 @@ def _save_picture(inspector: "Inspector", path: Path, verdict: "Verdict", out: P
 
     specification = inspector.specification
     picture = overlay(
-        open_image(path), verdict.map_HW, specification.usual, specification.map_threshold, verdict.regions
+        open_image(path),
+        verdict.map_HW,
+        specification.usual,
+        specification.map_threshold,
+        verdict.regions,
+        inspector.decoding.bits,
     )
     out.mkdir(parents=True, exist_ok=True)
     names = [path.stem, *(f"{path.stem}-{number}" for number in range(2, 10_000))]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from benchmarks.data.images import to_pixels
 from benchmarks.inspect.inspector import Region
 
 PX = 480  # longer side of a panel
@@ -16,18 +17,23 @@ BOX = (0, 229, 255)
 
 
 def overlay(
-    image: Image.Image, map_HW: NDArray[np.float32], usual: float, threshold: float, regions: tuple[Region, ...] = ()
+    image: Image.Image,
+    map_HW: NDArray[np.float32],
+    usual: float,
+    threshold: float,
+    regions: tuple[Region, ...] = (),
+    bits: int | None = None,
 ) -> Image.Image:
     """The image with the regions' boxes, and beside it the image under its map.
 
     Args:
         image: in any mode.
         map_HW: its anomaly map, of any size.
-        usual: value of the map that is shown as nothing; `threshold` is where yellow turns to red. Both are the
-        inspector's, so that
-            pictures of different images compare.
+        usual: value of the map that is shown as nothing; `threshold` is where yellow turns to red. Both are the inspector's,
+            so that pictures of different images compare.
+        bits: of 16-bit gray images, how many are used; None takes all 16.
     """
-    panel = image.convert("RGB")
+    panel = Image.fromarray(to_pixels(image, "rgb", bits=bits))
     panel.thumbnail((PX, PX))
     boxed = panel.copy()
     _draw_boxes(boxed, regions, panel.width / image.width)

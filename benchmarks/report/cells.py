@@ -89,9 +89,7 @@ class Run:
     def right_N(self) -> NDArray[np.bool_]:
         """Whether each test image was classified correctly."""
         scores_N, defective_N = self.test_scores
-        own = self.result.own
-        limit = own.threshold if own is not None and own.decides else self.result.threshold
-        right_N: NDArray[np.bool_] = (scores_N > limit) == defective_N
+        right_N: NDArray[np.bool_] = (scores_N > self.result.deciding_threshold) == defective_N
         return right_N
 
     @property

@@ -100,7 +100,9 @@ def write_page(
 def _group(section: Section, store: RunStore, details: DetailsOf) -> Group:
     table, rows = section.tables[0], section.own
     cells = cells_of(section.records, rows, store)
-    ranked = ranks.ranks(cells, ranks.meaningless(rows), _not_applicable(table))
+    meaningless = ranks.meaningless(rows)
+    ranked = ranks.ranks(cells, meaningless, _not_applicable(table))
+    told = rows[~rows["method"].isin(meaningless)]
     matrices = [matrix(one, cells, ranked) for one in section.tables]
     shown = {cell.key: cell for row in matrices[0].rows for cell in row.cells if cell.has_details}
     numbers: dict[str, list[Number]] = {}
@@ -110,8 +112,8 @@ def _group(section: Section, store: RunStore, details: DetailsOf) -> Group:
     return Group(
         table.dataset,
         table.budget,
-        answer(rows, ranked),
-        _verdict(rows),
+        answer(told, ranked),
+        _verdict(told),
         matrices,
         [(name, column) for name, column in NUMBERS.items() if rows[name].notna().any()],
         [(shown[key_of(table, row["method"], row["category"])], row) for row in rows_of(rows)],

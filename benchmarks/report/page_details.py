@@ -123,10 +123,16 @@ def _pictures(cell: Cell, images: bool, dataset_root: Path | None) -> "tuple[lis
 def _seed(run: Run) -> list[str]:
     result = run.result
     counts = [f"{share.correct}/{share.total}" if share else "–" for share in (result.good, result.defective)]
-    auroc = None if result.image is None else result.image.auroc
-    numbers = ((auroc, ".3f"), (result.threshold, ".4g"), (result.fit_seconds, ".1f"), (result.ms_per_image, ".1f"))
-    costs = ["–" if value is None else format(value, form) for value, form in (*numbers, (run.record.seconds, ".1f"))]
-    return [str(run.record.seed), *counts, *costs]
+    auroc = None if result.deciding_image is None else result.deciding_image.auroc
+    numbers = (
+        (auroc, ".3f"),
+        (result.deciding_threshold, ".4g"),
+        (result.fit_seconds, ".1f"),
+        (result.ms_per_image, ".1f"),
+        (run.record.seconds, ".1f"),
+    )
+    shown = ["–" if value is None else format(value, form) for value, form in numbers]
+    return [str(run.record.seed), *counts, *shown]
 
 
 def _config(record: Record) -> str:

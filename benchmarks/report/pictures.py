@@ -5,6 +5,7 @@ They show the dataset's images, which most licences forbid to pass on: made only
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,15 @@ from PIL import Image, ImageFilter
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.yaml import read_foreign_yaml
-from benchmarks.data.images import decode, size_of
+from benchmarks.data.images import Fit, decode, size_of
 from benchmarks.data.index import ImageFile
-from benchmarks.data.layouts import read_category
+from benchmarks.data.layouts import read_category, with_bad_parts
 from benchmarks.data.masks import read_mask
+from benchmarks.data.names import Layout
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.regions import label_regions
 from benchmarks.report.cells import Cell, Run
-from benchmarks.store.scores import deciding_column, is_defective, of_split
+from benchmarks.store.scores import area_column, deciding_column, is_defective, of_split
 
 if TYPE_CHECKING:
     from benchmarks.data.map_files import StoredMap
@@ -74,8 +76,12 @@ def maps_folder(run: Run) -> Path:
     return run.folder / "maps" / run.record.method / run.record.category
 
 
-def choices(run: Run) -> list[Choice]:
-    """Per side the most confident correct image and the most confident mistake, among those that have a map."""
+def choices(run: Run, images: Mapping[str, ImageFile]) -> list[Choice]:
+    """Per side the most confident correct image and the most confident mistake, among those that have a map.
+
+    Args:
+        images: as `images_of` gives them.
+    """
     assert run.scores is not None
     limit, column = run.result.deciding_threshold, deciding_column(run.result)
     test = of_split(run.scores, "test")
@@ -83,7 +89,7 @@ def choices(run: Run) -> list[Choice]:
     for side, defective in (("defective", True), ("good", False)):
         part = test[is_defective(test) == defective]
         scored = sorted(zip(part[column].tolist(), part["path"].tolist(), strict=True), reverse=defective)
-        shown = [(score, name) for score, name in scored if _map_of(run, name).is_file()]
+        shown = [(score, name) for score, name in scored if _map_of(run, images[name]).is_file()]
         right = [image for image in shown if (image[0] > limit) == defective]
         wrong = [image for image in shown if (image[0] > limit) != defective]
         for correct, chosen in ((True, right[:1]), (False, wrong[-1:])):
@@ -99,45 +105,59 @@ def pictures(run: Run, dataset_root: Path | None) -> list[Picture]:
     """
     from benchmarks.data.map_files import read_map  # half a second to import
 
-    chosen = choices(run)
+    images = images_of(run, dataset_root)
+    chosen = choices(run, images)
     if not chosen:
         return []
-    images = images_of(run, dataset_root)
-    missing = [choice.name for choice in chosen if choice.name not in images]
-    if missing:
-        raise UserError(
-            f"There is a map of {missing[0]} of {run.record.cell}, but no such image. Say where the dataset of these runs is: "
-            "--data-root DIR."
-        )
     files = [images[choice.name] for choice in chosen]
-    maps = [read_map(_map_of(run, file.name), size_of(file.path)) for file in files]
+    maps = [read_map(_map_of(run, file), size_of(file.path)) for file in files]
     usual = float(np.median(np.concatenate([stored.own_HW.ravel() for stored in maps])))
     triples = zip(chosen, files, maps, strict=True)
     return [_picture(run, choice, file, stored, usual) for choice, file, stored in triples]
 
 
 def images_of(run: Run, dataset_root: Path | None) -> dict[str, ImageFile]:
-    """The test images of the run's category by name, below the given root or where the run found them.
+    """The test images of the run by name, read as it read them, below the given root or where the run found them.
 
     Raises:
         UserError: they are not there.
     """
-    root, name = dataset_root or _root_of(run), run.record.category
-    if not (root / name).is_dir():
+    assert run.scores is not None
+    name, data = run.record.category, _data_of(run)
+    root = dataset_root or _root_of(run, data)
+    try:
+        category = read_category(root, name, data["layout"])
+        if data.get("bad"):
+            category = with_bad_parts(category, Path(data["bad"]))
+        images = {image.name: image for image in category.test}
+        missing = [path for path in of_split(run.scores, "test")["path"].tolist() if path not in images]
+        if missing:
+            raise UserError(f"{run.record.cell} scored {missing[0]}, and there is no such test image.")
+    except UserError as error:
         raise UserError(
-            f"Pictures need the images of {name}, and {root} does not hold them. Say where they are: --data-root DIR, the folder "
-            "of the categories."
-        )
-    return {image.name: image for image in read_category(root, name).test}
+            f"Pictures need the images of {name}, and {root} does not hold them. {error} Say where they are: --data-root DIR, the "
+            "folder of the categories."
+        ) from error
+    return images
 
 
-def _root_of(run: Run) -> Path:
+def _data_of(run: Run) -> dict[str, Any]:
+    """`data` of the run's configuration, with its `Layout`; nothing else where that is not kept (maps of other programs)."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    path = run.folder / "config.yaml"
+    path = _config_of(run)
     try:
-        data: Any = OmegaConf.to_container(read_foreign_yaml(path)["data"])
+        data: Any = OmegaConf.to_container(read_foreign_yaml(path).get("data", OmegaConf.create({})))
+        return {**data, "layout": Layout(**data.get("layout") or {})}
+    except (OSError, ValueError, TypeError, AttributeError, OmegaConfBaseException) as error:
+        raise UserError(
+            f"{path} does not say how the images lie ({error}). Run {run.record.cell} again with force=true."
+        ) from error
+
+
+def _root_of(run: Run, data: Mapping[str, Any]) -> Path:
+    try:
         root = Path(data["root"])
         if "spec" in data:  # the built-in dataset keeps each kind of itself in a folder of its own
             from benchmarks.data.synthetic import SyntheticSpec
@@ -145,30 +165,57 @@ def _root_of(run: Run) -> Path:
             return (
                 root / SyntheticSpec(**{key: value for key, value in data["spec"].items() if key != "_target_"}).key()
             )
-    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} does not say where the images are ({error}). Pass --data-root DIR.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{_config_of(run)} does not say where the images are ({error}). Pass --data-root DIR."
+        ) from error
     return root
 
 
-def _map_of(run: Run, name: str) -> Path:
-    return (maps_folder(run) / name).with_suffix(".tiff")
+def _config_of(run: Run) -> Path:
+    return run.folder / "config.yaml"
+
+
+def _map_of(run: Run, image: ImageFile) -> Path:
+    from benchmarks.data.map_files import map_path
+
+    return maps_folder(run) / map_path(image)
 
 
 def _picture(run: Run, choice: Choice, file: ImageFile, stored: "StoredMap", usual: float) -> Picture:
     height, width = stored.at_image_size_HW.shape
     scale = PX / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    plain = np.asarray(Image.fromarray(decode(file.path, "rgb")).resize(size, Image.Resampling.LANCZOS))
+    pixels = decode(file.path, "rgb", bits=_input_of(run).get("bits"))
+    plain = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
     map_HW = np.asarray(Image.fromarray(stored.at_image_size_HW).resize(size, Image.Resampling.BILINEAR))
     limit, area = run.result.threshold, run.result.minimum_area
-    assert area is not None  # samples without maps have none
-    heat = _heat(plain, map_HW, usual, limit, float(run.test_scores[0].max()))
-    heat = _outlined(heat, _small(_regions(stored.own_HW > limit, area), size), FOUND, 3)
+    assert area is not None and run.scores is not None  # samples without maps have none
+    high = float(of_split(run.scores, "test")[area_column(area)].max())
+    heat = _heat(plain, map_HW, usual, limit, high)
+    found = _on_image(run, _regions(stored.own_HW > limit, area), (height, width))
+    heat = _outlined(heat, _small(found, size), FOUND, 3)
     if file.mask is not None:
         defect = _small(read_mask(file.mask), size)
         plain, heat = _outlined(plain, defect, TRUTH, 5), _outlined(heat, defect, TRUTH, 5)
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
-    return Picture(choice, Image.fromarray(np.hstack([plain, gap, heat])), _in_words(choice, limit, file))
+    words = _in_words(choice, run.result.deciding_threshold, file)
+    return Picture(choice, Image.fromarray(np.hstack([plain, gap, heat])), words)
+
+
+def _input_of(run: Run) -> Mapping[str, Any]:
+    """`input` of the run's configuration; empty for maps that another program made."""
+    given: Mapping[str, Any] = run.record.identity["config"].get("input", {})
+    return given
+
+
+def _on_image(run: Run, shape: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A shape in a method's map on its image of (height, width), of which padding is no part."""
+    from benchmarks.data.placement import map_on_image
+
+    given = _input_of(run)
+    fit: Fit = given.get("fit", "squash") if given.get("px") else "squash"
+    return shape if fit == "squash" else map_on_image(shape.astype(np.float32), size, fit) > 0.5
 
 
 def _regions(shape: NDArray[np.bool_], minimum_area: float) -> NDArray[np.bool_]:

@@ -109,6 +109,11 @@ class Result:
         return self.own.threshold if self.own is not None and self.own.decides else self.threshold
 
     @property
+    def deciding_image(self) -> ImageMetrics | None:
+        """Of the score that images were classified by."""
+        return self.own.image if self.own is not None and self.own.decides else self.image
+
+    @property
     def decided_by(self) -> str:
         """`protocol.image_score` of the run; empty for samples without maps."""
         if self.minimum_area is None:

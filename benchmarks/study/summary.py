@@ -14,7 +14,8 @@ from benchmarks.study.grid import ONE_PIXEL
 
 CAPTION = (
     "Pairs are good / defective images classified correctly. Nearest: the area, estimator or number of held-out images whose "
-    "pair is nearest to the paper's; within: the areas at which both the paper's values lie in our 95 % intervals; any "
+    "pair is nearest to the paper's; within: the areas at which both the paper's values lie in our 95 % intervals; within with: "
+    "the estimators for which there is such an area; any "
     "threshold: what is found at the paper's share of good images if the test images themselves choose threshold and area, as "
     "no run may."
 )

@@ -17,6 +17,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.project import CODE
 from benchmarks.config.compose import composed
 from benchmarks.data.cache import Decoding
+from benchmarks.data.images import ORIENTATION, Fit
 from benchmarks.inspect import Inspector, export, operators
 from benchmarks.inspect.export import beside, export_onnx, is_defective
 from benchmarks.inspect.specification import Specification
@@ -31,6 +32,7 @@ ON_FEATURES = ("dfm", "padim", "patchcore", "stfpm", "rd4ad", "supersimplenet")
 RANDOM = ["method.weights=random"]
 HELD_OUT, TRAIN = 4, 8
 Make = Callable[..., Inspector]
+SHOWN_BY_A_QUARTER_TURN = 6  # of EXIF's orientations
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +40,20 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """An inspector of a method with random weights, at a small size, with members that saw other images."""
 
     @cache
-    def made(name: str, *overrides: str, px: int = 64, members: int = 1, score: str = "map_area") -> Inspector:
+    def made(
+        name: str,
+        *overrides: str,
+        px: int = 64,
+        members: int = 1,
+        score: str = "map_area",
+        width: int | None = None,
+        fit: Fit = "squash",
+        bits: int | None = None,
+    ) -> Inspector:
         folder = tmp_path_factory.mktemp(name)
-        files = [_stripes(folder / f"{number}.png", number, px) for number in range(HELD_OUT + TRAIN)]
+        files = [_stripes(folder / f"{number}.png", number, px, width, bits) for number in range(HELD_OUT + TRAIN)]
         config = composed([f"method={name}", *overrides])
-        decoding = Decoding(px, px, "gray" if config.input.colour == "gray" else "rgb", px, "bilinear")
+        decoding = Decoding(px, px, "gray" if config.input.colour == "gray" else "rgb", px, "bilinear", fit, bits)
         images_BCHW = (
             torch.stack([torch.tensor(decoding.of(Image.open(f), "")) for f in files]).permute(0, 3, 1, 2) / 255
         )
@@ -58,10 +69,12 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     return made
 
 
-def _stripes(path: Path, number: int, px: int) -> Path:
-    noise_HWC = np.random.default_rng(number).normal(0, 12, (px, px, 3))
-    pixels_HWC = 128 + 60 * np.sin(0.4 * np.arange(px))[None, :, None] + noise_HWC
-    Image.fromarray(pixels_HWC.clip(0, 255).astype(np.uint8)).save(path)
+def _stripes(path: Path, number: int, px: int, width: int | None = None, bits: int | None = None) -> Path:
+    """In colour, or with that many bits in 16-bit gray."""
+    noise_HWC = np.random.default_rng(number).normal(0, 12, (px, width or px, 3))
+    pixels_HWC = (128 + 60 * np.sin(0.4 * np.arange(width or px))[None, :, None] + noise_HWC).clip(0, 255)
+    gray_HW = (pixels_HWC[..., 0] * 2 ** ((bits or 8) - 8)).astype(np.uint16)
+    Image.fromarray(gray_HW if bits else pixels_HWC.astype(np.uint8)).save(path)
     return path
 
 
@@ -121,19 +134,38 @@ def test_members_decide_together_by_their_own_scores_on_one_frozen_network(make:
     assert decisions(inspector, tmp_path / "a.onnx", pixels) == expected
 
 
-@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"members": 2},
+        {"members": 2, "score": "own"},
+        {"width": 96, "fit": "pad"},
+        {"width": 40, "fit": "pad"},
+        {"width": 96, "fit": "crop"},
+        {"bits": 12},
+    ],
+    ids=["one", "two", "own score", "wide, padded", "high, padded", "wide, cropped", "12 bits"],
+)
 def test_the_program_in_the_documentation_decides_so_too(
-    members: int, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: dict[str, Any],
+    make: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    inspector = make("dfm", *RANDOM, members=members)
+    inspector = make("dfm", *RANDOM, **settings)
     export_onnx(inspector, tmp_path / "parts.onnx")
     page = (CODE / "docs/own-images.md").read_text(encoding="utf-8")
     program = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[-1]
     monkeypatch.chdir(tmp_path)
     said = []
+    exif = Image.Exif()
+    exif[ORIENTATION] = SHOWN_BY_A_QUARTER_TURN
     for number in (0, 1, 50):
-        with Image.open(_stripes(Path("part.png"), number, 64)) as image:
-            image.rotate(number).save("part.png")
+        path = _stripes(Path("part.png"), number, 64, settings.get("width"), settings.get("bits"))
+        with Image.open(path) as image:
+            image.rotate(number).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
         exec(program, {})
         verdict = "defective" if inspector("part.png").defective else "good"
         assert capsys.readouterr().out.strip() == verdict

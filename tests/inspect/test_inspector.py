@@ -12,8 +12,10 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from benchmarks.choose.page import _picture
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
+from benchmarks.data.index import ImageFile
 from benchmarks.inspect import Inspector
 from benchmarks.inspect.specification import fitted_methods, read_specification
 from benchmarks.store.record import read_record
@@ -161,6 +163,21 @@ def test_the_command_prints_a_line_for_each_image_and_its_exit_code_says_the_wor
     paths = f"{tmp_path / 'broken.png'}\n{tmp_path / 'a b ü.png'}\n"
     result = defectbench("inspect", str(run / "inspector"), "-", "--json", input=paths)
     assert result.exit_code == 2 and "none of PNG" in result.output and '"decision": "good"' in result.output
+
+
+def test_pictures_of_parts_in_twelve_bits_are_those_in_eight(parts: Path, run: Path, tmp_path: Path) -> None:
+    copy, eight, twelve = tmp_path / "copy", parts / "parts" / "bad" / "00.png", tmp_path / "12.png"
+    shutil.copytree(run / "inspector", copy)
+    found = json.loads((copy / "inspector.json").read_text())
+    (copy / "inspector.json").write_text(json.dumps(found | {"decoding": found["decoding"] | {"bits": 12}}))
+    gray = np.asarray(Image.open(eight)).astype(np.uint16)
+    Image.fromarray(16 * gray + gray // 16).save(twelve)
+
+    assert defectbench("inspect", str(copy), str(eight), str(twelve), "--out", str(tmp_path / "out")).exit_code == 1
+    assert (tmp_path / "out" / "00.png").read_bytes() == (tmp_path / "out" / "12.png").read_bytes()
+    inspector = Inspector.load(copy)
+    shown = [_picture(inspector, ImageFile(path, "part.png"), "found") for path in (eight, twelve)]
+    assert shown[0] == shown[1]
 
 
 def test_an_exported_inspector_goes_on_inspecting(parts: Path, run: Path, tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ def test_pixels_that_touch_by_a_corner_are_one_region() -> None:
     assert len(regions_of(map_with((0, 0, 2, 2), (2, 2, 2, 2)), 1.0, 8 / 5000, (50, 100))) == 1
 
 
+def test_sixteen_bits_are_shown_by_those_that_are_used() -> None:
+    gray = Image.fromarray(np.full((50, 100), 2048, np.uint16))
+    shown = np.asarray(overlay(gray, map_with(), 0.0, 1.0, bits=12))
+    assert (shown[10, [5, -5]] == 128).all(), "half of 4095, on both panels"
+
+
 def test_the_colour_scale_is_that_of_the_threshold_not_of_the_image() -> None:
     gray = Image.new("L", (100, 50), 128)
     low, high = (np.asarray(overlay(gray, np.full((50, 100), value, np.float32), 0.0, 1.0)) for value in (0.5, 2.0))

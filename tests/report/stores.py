@@ -8,11 +8,13 @@ import csv
 import io
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.protocol.decision import Share, classified_correctly
@@ -20,8 +22,9 @@ from benchmarks.protocol.image_metrics import ImageMetrics
 from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.protocol.thresholds import maximum_threshold
 from benchmarks.store.identity import PROJECT
-from benchmarks.store.record import Cell, Record, Result
+from benchmarks.store.record import Cell, OwnScore, Record, Result
 from benchmarks.store.runs import RECORD, SCORES, RunStore
+from benchmarks.store.scores import OWN_SCORE, area_column
 
 METHODS = ("ae_ssim", "ae_l2", "anogan", "cnn_feature_dictionary", "texture_inspection", "variation_model")
 INPUTS = {"texture_inspection": {"texture"}, "variation_model": {"object"}}
@@ -61,6 +64,24 @@ def write_store(
         losses = "".join(f"{epoch},{epoch * 100 + 99},{0.5 / (epoch + 1):.6f}\n" for epoch in range(8))
         (folder / "logs" / "metrics.csv").write_text(f"epoch,step,train_loss\n{losses}", encoding="utf-8")
     return results
+
+
+def decide_by_own_score(results: Path, own_of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+    """Give all runs an image score of the method's own, made from score_A, and have it decide (`protocol.image_score=own`)."""
+    store = RunStore(results)
+    for record in store.records():
+        assert record.result is not None
+        path = store.folder(record.cell) / SCORES
+        scores = pd.read_csv(path)
+        scores[OWN_SCORE] = own_of(scores[area_column(AREAS[DECIDING])].to_numpy())
+        scores.to_csv(path, index=False)
+        test = scores[scores["split"] == "test"]
+        own, defective = test[OWN_SCORE].to_numpy(), test["defective"].to_numpy()
+        limit = maximum_threshold(scores.loc[scores["split"] == "validation", OWN_SCORE].to_numpy())
+        good, bad = classified_correctly(own, defective, limit)
+        score = OwnScore(limit, _ranking(own, defective), decides=True)
+        decided = replace(record, result=replace(record.result, good=good, defective=bad, own=score))
+        (store.folder(record.cell) / RECORD).write_text(decided.to_json(), encoding="utf-8")
 
 
 def runs(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,7 +15,7 @@ from benchmarks.report.plots.learning_curve import PLOT
 from benchmarks.report.plots.plot import apart
 from benchmarks.report.publish import publish
 from benchmarks.store.runs import RunStore
-from tests.report.stores import write_store
+from tests.report.stores import decide_by_own_score, write_store
 from tests.report.test_plots import cells
 
 Scored = Callable[[int, int], Path]
@@ -30,9 +31,9 @@ def results(tmp_path: Path) -> Path:
 def scored(results: Path) -> Scored:
     """As a run that was scored on its way leaves it."""
     run = results / "runs" / "ae_l2" / "bottle" / "seed=0"
-    result = json.loads((run / "run.json").read_text())["result"]
 
     def write(epochs: int, correct: int) -> Path:
+        result = json.loads((run / "run.json").read_text())["result"]
         good = result["good"] | {"correct": correct, "ratio": correct / 20}
         path = run / "epochs" / str(epochs) / "result.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +73,14 @@ def test_the_plot_says_its_numbers(results: Path, scored: Scored) -> None:
     assert "after 2, 4, 8 epochs" in PLOT.words(cell) and "good 0.350, 0.550, " in PLOT.words(cell)
     text = PLOT.svg(cell)
     assert all(f">{words}</text>" in text for words in ("2", "4", "8", "good", "defective", "pixel AUROC"))
+
+
+def test_the_plot_is_of_the_score_that_decided(results: Path, scored: Scored) -> None:
+    decide_by_own_score(results, np.negative)
+    scored(4, 11)
+    cell = cells(results)["ae_l2", "bottle"]
+    image = cell.runs[0].result.deciding_image
+    assert image is not None and f"image AUROC {image.auroc:.3f}, {image.auroc:.3f}; " in PLOT.words(cell)
 
 
 def test_a_cell_is_drawn_anew_when_an_epoch_changes(results: Path, scored: Scored, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,17 @@ from PIL import Image
 
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
+from benchmarks.data.map_files import StoredMap, write_map
 from benchmarks.report.build import build
-from benchmarks.report.cells import cells_of
+from benchmarks.report.cells import Run, cells_of
 from benchmarks.report.formats import signed
 from benchmarks.report.html import TEMPLATES
 from benchmarks.report.page import write_page
-from benchmarks.report.pictures import TRUTH, choices, pictures
+from benchmarks.report.pictures import TRUTH, choices, images_of, pictures
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
 from tests.conftest import save
-from tests.report.stores import write_store
+from tests.report.stores import decide_by_own_score, write_store
 
 VOID = {"meta", "img", "br", "input", "link", "use"}
 CATEGORIES = ["carpet", "bottle", "screw"]
@@ -211,6 +213,16 @@ def test_methods_on_random_weights_are_marked(tmp_path: Path) -> None:
     assert "(random weights)" in Tree(page(tmp_path, tmp_path)).all("thead")[0]["text"]
 
 
+def test_random_weights_are_neither_the_answer_nor_compared_with_the_paper(tmp_path: Path) -> None:
+    write_store(tmp_path, methods=["cnn_feature_dictionary"], categories=["bottle"], seeds=[0])
+    alone = page(tmp_path, tmp_path)
+    assert 'class="lead"' not in alone and "% interval in" not in alone
+    write_store(tmp_path, methods=["ae_l2"], categories=["bottle"], seeds=[0])
+    (lead,) = Tree(beside := page(tmp_path, tmp_path)).all("p", class_="lead")
+    assert "best is ae_l2" in lead["text"] and "cnn_feature_dictionary" not in lead["text"]
+    assert re.search(r"value lies within our 95 % interval in \d of 2 numbers", beside)
+
+
 def luminance(colour: str) -> float:
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
@@ -264,6 +276,14 @@ def with_maps(tmp_path: Path) -> tuple[Path, Path]:
     return results, data
 
 
+def run_of(results: Path) -> Run:
+    """The only run of AE (L2) on bottle."""
+    store = RunStore(results)
+    records = store.records()
+    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "bottle"].runs
+    return run
+
+
 def test_pictures_are_embedded_on_request_only(with_maps: tuple[Path, Path], tmp_path: Path) -> None:
     results, data = with_maps
     assert "data:image" not in page(results, tmp_path)
@@ -277,13 +297,11 @@ def test_pictures_are_embedded_on_request_only(with_maps: tuple[Path, Path], tmp
 
 
 def test_the_most_confident_images_are_chosen(with_maps: tuple[Path, Path]) -> None:
-    store = RunStore(with_maps[0])
-    records = store.records()
-    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "bottle"].runs
+    run = run_of(with_maps[0])
     scores, defective = run.test_scores
     names = pd.read_csv(run.folder / "scores.csv").query("split == 'test'")["path"].to_numpy()
     limit = run.result.threshold
-    for choice in choices(run):
+    for choice in choices(run, images_of(run, with_maps[1])):
         of_side = defective == (choice.side == "defective")
         right = (scores > limit) == defective
         margins = np.abs(scores - limit)
@@ -292,9 +310,7 @@ def test_the_most_confident_images_are_chosen(with_maps: tuple[Path, Path]) -> N
 
 
 def test_the_true_defect_is_outlined_from_outside(with_maps: tuple[Path, Path]) -> None:
-    store = RunStore(with_maps[0])
-    records = store.records()
-    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "bottle"].runs
+    run = run_of(with_maps[0])
     for picture in pictures(run, with_maps[1]):
         plain = np.asarray(picture.pixels)[:, :240]
         cyan = (plain == TRUTH).all(axis=2)
@@ -304,12 +320,104 @@ def test_the_true_defect_is_outlined_from_outside(with_maps: tuple[Path, Path]) 
 
 
 def test_regions_that_decide_are_outlined(with_maps: tuple[Path, Path]) -> None:
-    store = RunStore(with_maps[0])
-    records = store.records()
-    (run,) = cells_of(records, leaderboard(records), store)["ae_l2", "bottle"].runs
+    run = run_of(with_maps[0])
     for picture in pictures(run, with_maps[1]):
         heat = np.asarray(picture.pixels)[:, 246:]
         assert (heat == 255).all(axis=2).any() == (picture.choice.score > run.result.threshold)
+
+
+def test_a_score_of_the_methods_own_is_told_with_its_threshold_and_the_map_keeps_its_own(
+    with_maps: tuple[Path, Path],
+) -> None:
+    results, data = with_maps
+    before = pictures(run_of(results), data)
+    decide_by_own_score(results, lambda score_N: score_N / (1 + score_N))  # the same decisions
+    run = run_of(results)
+    after = pictures(run, data)
+    limit = run.result.deciding_threshold
+    assert len(after) == len(before) == 4 and limit < 1
+    for one, other in zip(before, after, strict=True):
+        assert one.pixels.tobytes() == other.pixels.tobytes()
+        decision = "flagged" if (other.choice.side == "defective") == other.choice.correct else "passed"
+        assert f"score {other.choice.score:.4g}, threshold {limit:.4g}, so it is {decision}" in other.words
+
+
+def test_seeds_are_told_by_the_score_that_decided(tmp_path: Path) -> None:
+    results = write_store(tmp_path, methods=["ae_l2"], categories=["bottle"], seeds=[0])
+    decide_by_own_score(results, np.negative)
+    result = run_of(results).result
+    assert result.own is not None and result.own.image is not None
+    cells = [cell["text"] for cell in Tree(page(results, tmp_path)).all("td", class_="number")]
+    assert (f"{result.own.image.auroc:.3f}", f"{result.own.threshold:.4g}") in pairwise(cells)
+
+
+def kept(results: Path, **data: Any) -> Run:
+    """The run, as if its configuration had held that `data`."""
+    path = run_of(results).folder / "config.yaml"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": data}))
+    return run_of(results)
+
+
+def renamed(results: Path, old: str, new: str) -> None:
+    path = run_of(results).folder / "scores.csv"
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_images_are_found_by_the_layout_of_the_run(with_maps: tuple[Path, Path], tmp_path: Path) -> None:
+    results, data = with_maps
+    for part in ("train", "test"):
+        (data / "bottle" / part / "good").rename(data / "bottle" / part / "A")
+    renamed(results, "test/good/", "test/A/")
+    run = kept(results, root=str(data), layout={"good": ["A"]})
+    assert len(pictures(run, None)) == 4
+    data.rename(tmp_path / "elsewhere")
+    assert len(pictures(run, tmp_path / "elsewhere")) == 4, "the root alone is replaced"
+
+
+def test_bad_parts_that_lie_elsewhere_are_found(with_maps: tuple[Path, Path], tmp_path: Path) -> None:
+    results, data = with_maps
+    (data / "bottle" / "test").rename(tmp_path / "bad")
+    (data / "bottle" / "test").mkdir()
+    (tmp_path / "bad" / "good").rename(data / "bottle" / "test" / "good")
+    run = kept(results, root=str(data), bad=str(tmp_path / "bad"), layout={})
+    assert {picture.choice.side for picture in pictures(run, None)} == {"good", "defective"}
+
+
+def test_images_that_a_table_lists_need_no_folder_of_their_category(with_maps: tuple[Path, Path]) -> None:
+    results, data = with_maps
+    (data / "bottle").rename(data / "all")
+    files = [path.relative_to(data) for path in (data / "all").glob("t*/*/*.png")]
+    lines = [f"bottle,{file.as_posix()},{file.parts[2]},{file.parts[1]}" for file in files]
+    (data / "list.csv").write_text("\n".join(["object,path,label,split", *lines]))
+    renamed(results, "test/", "all/test/")
+    run = kept(results, root=str(data), layout={"table": "list.csv"})
+    maps = run.folder / "maps" / "ae_l2" / "bottle"
+    for kind in [*(maps / "test").iterdir()]:  # a map lies where its image is listed, below its part and kind
+        kind.rename(maps / "kind")
+        (kind / "all" / "test").mkdir(parents=True)
+        (maps / "kind").rename(kind / "all" / "test" / kind.name)
+    assert len(pictures(run, None)) == 4
+
+
+def test_pictures_show_images_as_the_run_took_them(with_maps: tuple[Path, Path]) -> None:
+    """12 of 16 bits, and padded to a square: what the map has beside the image is no part of it."""
+    results, data = with_maps
+    record = run_of(results).record
+    config = record.identity["config"] | {"input": {"px": PX, "fit": "pad", "bits": 12}}
+    changed = replace(record, identity=record.identity | {"config": config})
+    (run_of(results).folder / "run.json").write_text(changed.to_json())
+    shutil.rmtree(data / "bottle" / "ground_truth")
+    run = run_of(results)
+    for name, image in images_of(run, data).items():
+        save(image.path, np.full((PX // 2, PX), 2048, np.uint16))
+        path = run.folder / "maps" / "ae_l2" / "bottle" / Path(name).with_suffix(".tiff")
+        padded_HW = tifffile.imread(path)  # it is above the threshold in rows 10 to 19, the image begins at row 12
+        write_map(path, StoredMap(padded_HW[PX // 4 : -PX // 4], padded_HW))
+    flagged = next(one for one in pictures(run, data) if one.choice.score > run.result.threshold)
+    pixels = np.asarray(flagged.pixels)
+    assert pixels.shape == (120, 240 + 6 + 240, 3) and (pixels[:, :240] == 128).all()
+    rows, _ = np.nonzero((pixels[:, 246:] == 255).all(axis=2))
+    assert rows.min() == 0 and rows.max() == 5 * (20 - 12)
 
 
 def test_foreign_images_are_refused(with_maps: tuple[Path, Path], tmp_path: Path) -> None:

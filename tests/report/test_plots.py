@@ -18,7 +18,7 @@ from benchmarks.report.plots import PLOTS
 from benchmarks.report.svg import BOTTOM, LEFT, RIGHT, TOP, nice_ticks
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
-from tests.report.stores import write_store
+from tests.report.stores import decide_by_own_score, write_store
 
 PLOT = {plot.name: plot for plot in PLOTS}
 
@@ -65,6 +65,18 @@ def test_words_hold_the_numbers(cell: Cell) -> None:
     assert "0.001 % to 5 % of the image" in PLOT["over_area"].words(cell)
     assert "over 8 epochs, 2 seeds" in PLOT["losses"].words(cell)
     assert "train_loss 0.5 to 0.0625" in PLOT["losses"].words(cell)
+
+
+def test_words_are_of_the_score_that_decided(results: Path) -> None:
+    decide_by_own_score(results, np.negative)
+    cell = cells(results)["ae_l2", "bottle"]
+    found = [run.result.deciding_image for run in cell.runs]
+    aurocs = [image.auroc for image in found if image is not None]
+    assert f"AUROC {np.mean(aurocs):.3f} ± {np.std(aurocs):.3f} over" in PLOT["roc"].words(cell)
+    assert cell.row is not None and np.mean(aurocs) == pytest.approx(1 - cell.row["image_auroc"])
+    precision = np.mean([image.average_precision for image in found if image is not None])
+    assert f"Average precision {precision:.3f};" in PLOT["precision_recall"].words(cell)
+    assert precision < cell.row["image_average_precision"]
 
 
 def test_whether_the_papers_pair_can_be_reached_is_said(cell: Cell) -> None:

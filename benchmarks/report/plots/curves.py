@@ -1,6 +1,7 @@
 """Curves over all thresholds: ROC, precision and recall, and per-region overlap."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.protocol.image_metrics import precision_recall_points, roc_points
 from benchmarks.protocol.pixel_metrics import PixelMetrics
@@ -31,19 +32,24 @@ def _decision(run: Run) -> tuple[float, float]:
 
 
 def _roc_in_words(cell: Cell) -> str:
-    assert cell.row is not None
-    several = len(cell.scored) > 1
-    spread = f" ± {cell.row['image_auroc_std']:.3f} over the seeds (thin lines)" if several else ""
+    several, auroc_R = len(cell.scored) > 1, _of_runs(cell, "auroc")
+    spread = f" ± {auroc_R.std():.3f} over the seeds (thin lines)" if several else ""
     good, defective = cell.accuracy("good"), cell.accuracy("defective")
     assert good is not None and defective is not None
     text = (
-        f"ROC curve of the images. AUROC {cell.row['image_auroc']:.3f}{spread}. {'Dots' if several else 'Dot'}: the threshold's "
+        f"ROC curve of the images. AUROC {auroc_R.mean():.3f}{spread}. {'Dots' if several else 'Dot'}: the threshold's "
         f"decision, {1 - good:.0%} of the good images flagged and {defective:.0%} of the defective ones found"
         f"{' on average' if several else ''}."
     )
     if cell.published("good") is not None:
         text += f" Diamond: the paper, {1 - (cell.published('good') or 0):.0%} and {cell.published('defective'):.0%}."
     return text
+
+
+def _of_runs(cell: Cell, metric: str) -> NDArray[np.float64]:
+    """A metric of the score that the curves are of: the one that decided."""
+    found = [run.result.deciding_image for run in cell.runs]
+    return np.array([getattr(image, metric) for image in found if image is not None])
 
 
 def _draw_precision_recall(axes: Axes, cell: Cell) -> None:
@@ -61,10 +67,10 @@ def _defective_share(cell: Cell) -> float:
 
 
 def _precision_recall_in_words(cell: Cell) -> str:
-    assert cell.row is not None
+    precision = _of_runs(cell, "average_precision").mean()
     return (
-        f"Precision and recall of the defective images. Average precision {cell.row['image_average_precision']:.3f}; guessing "
-        f"would give {_defective_share(cell):.3f}, the share of defective images (horizontal line)."
+        f"Precision and recall of the defective images. Average precision {precision:.3f}; guessing would give "
+        f"{_defective_share(cell):.3f}, the share of defective images (horizontal line)."
     )
 
 
@@ -99,7 +105,7 @@ def _pixel(run: Run) -> PixelMetrics:
 
 
 def _has_both_sides(cell: Cell) -> bool:
-    return bool(cell.scored) and all(run.result.image is not None for run in cell.scored)
+    return bool(cell.scored) and all(run.result.deciding_image is not None for run in cell.scored)
 
 
 def _has_pro(cell: Cell) -> bool:

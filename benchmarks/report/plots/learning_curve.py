@@ -8,7 +8,7 @@ from benchmarks.report.plots.plot import DEFECTIVE, GOOD, INK, Axes, Plot, apart
 LINES = {
     "good": (GOOD, "solid", ("good", "ratio")),
     "defective": (DEFECTIVE, "dashed", ("defective", "ratio")),
-    "image AUROC": (INK, "solid", ("image", "auroc")),
+    "image AUROC": (INK, "solid", ("deciding_image", "auroc")),
     "pixel AUROC": (INK, "dotted", ("pixel", "auroc")),
 }
 """Colour, line, and where a result has the value."""
