@@ -1,10 +1,10 @@
-"""What a set of files contains, as one short hash: names and bytes, not places or dates."""
+"""What a set of files contains, as one short hash: names, kinds and bytes, not places or dates."""
 
 import hashlib
 import json
 import time
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from benchmarks.common.files import write_text
 from benchmarks.data.index import ImageFile
@@ -14,7 +14,7 @@ SETTLED_NS = 2 * 10**9
 
 
 def fingerprint(images: Iterable[ImageFile], memo: Path | None, anew: bool = False) -> str:
-    """A hash over the names and contents of images and their masks.
+    """A hash over the names, kinds and contents of images and their masks.
 
     `memo` is a file that remembers each file's hash by inode, size and times of modification and change, so that a category is
     read once and a finished run is recognised within milliseconds. Two processes may share it: the last one to write wins, and
@@ -28,6 +28,8 @@ def fingerprint(images: Iterable[ImageFile], memo: Path | None, anew: bool = Fal
     total = hashlib.blake2b(digest_size=16)
     for image in images:
         total.update(image.name.encode())
+        if PurePosixPath(image.name).parent.name != image.defect_type:  # as in a table, where a label can be corrected
+            total.update(f"|{image.defect_type}".encode())
         for path in filter(None, (image.path, image.mask)):
             total.update(_remembered(path, hashes).encode())
     if memo is not None and hashes != known:

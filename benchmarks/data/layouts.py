@@ -4,7 +4,7 @@ Read are, below DIR/<category> or in any folder given to `read_folder`:
 
     train/good, test/good, test/<defect>, ground_truth/<defect>     MVTec AD; `ok`, `normal`, `pass`, `io` mean `good`, too
     train/good, <defect> beside it                                  good test images are drawn from the good ones
-    good, bad | NG | <defect> | bad/<defect>, with or without masks/ likewise
+    good, bad | NG | <defect> | bad/<defect>, with or without masks/ likewise, also a folder deeper: day1/OK, bad/images, bad/masks
     images alone                                                    all good; some are drawn for testing
     a CSV with columns path, label and, if wanted, split, mask      likewise where it has no split
 
@@ -13,18 +13,20 @@ Read are, below DIR/<category> or in any folder given to `read_folder`:
     summary.survey.refuse()                          # UserError if a file would falsify a number
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.common.words import printable
-from benchmarks.data.index import Category, ImageFile
+from benchmarks.data.index import Category, Finding, ImageFile
 from benchmarks.data.listing import in_one_form, listing
+from benchmarks.data.mask_files import one_place_each
 from benchmarks.data.names import Layout
 from benchmarks.data.summary import Summary, summarise
 from benchmarks.data.survey import survey
-from benchmarks.data.table_of_images import find_table, objects_in, read_table
-from benchmarks.data.tree import is_category, read_tree
+from benchmarks.data.table_of_images import find_table, objects_in, read_table, tables_in
+from benchmarks.data.tree import is_category, read_bad, read_tree
 
 ANYBODYS = Layout()
 
@@ -44,24 +46,36 @@ def with_bad_parts(category: Category, folder: Path) -> Category:
     are `bad`.
 
     Raises:
-        UserError: the folder holds no image, or one that is a good image of the category.
+        UserError: the folder holds no image, one that is a good image of the category, or a folder that is good by its name.
     """
-    found = listing(folder)
-    kinds = {"bad": found.images} | {sub.name: listing(sub).images for sub in found.folders}
-    bad = tuple(
-        ImageFile(path, printable(f"test/{kind}/{path.name}"), kind)
-        for kind, images in kinds.items()
-        for path in images
-    )
+    bad, findings = read_bad(folder, ANYBODYS)
     if not bad:
         raise UserError(
-            f"{folder} holds no image: --bad takes a folder of bad parts, or of folders, one for each kind of defect."
+            f"{folder} holds no image: --bad (data.bad) takes a folder of bad parts, or of folders, one for each kind of defect."
         )
     good = {image.path.resolve() for image in [*category.train, *category.test] if not image.is_defective}
-    both = [image.path for image in bad if image.path.resolve() in good]
+    both = [path for _, path in bad if path.resolve() in good]
     if both:
         raise UserError(f"{both[0]} is a good image and a bad one: take it out of one of the two folders.")
-    return replace(category, test=(*category.test, *bad))
+    known = {image.path.resolve() for image in category.test}
+    new = [(kind, path) for kind, path in bad if path.resolve() not in known]
+    if new and category.has_masks:
+        text = f"no pixel metrics: the images in {folder} have no masks. Move them, with masks, into the category's folder."
+        findings.append(Finding("warning", text))
+    test = one_place_each([*category.test, *_as_test_images(new, category.test)], findings)
+    return replace(category, test=tuple(test), findings=(*category.findings, *findings))
+
+
+def _as_test_images(bad: Iterable[tuple[str, Path]], known: Iterable[ImageFile]) -> Iterator[ImageFile]:
+    """Each with a name and a place that no other image has."""
+    taken = {name for image in known for name in (image.name, f"{image.place}{image.path.suffix}")}
+    for kind, path in bad:
+        inside = path.name
+        while printable(f"test/{kind}/{inside}") in taken:
+            inside = f"data.bad/{inside}"
+        name = printable(f"test/{kind}/{inside}")
+        taken.add(name)
+        yield ImageFile(path, name, kind, place=name.removesuffix(path.suffix))
 
 
 def read_category(root: Path, name: str, layout: Layout = ANYBODYS) -> Category:
@@ -90,7 +104,7 @@ def category_names(root: Path, layout: Layout = ANYBODYS) -> list[str]:
         return []
     if layout.table is not None:
         return objects_in(root / layout.table)
-    return [folder.name for folder in listing(root).folders if is_category(folder, layout) or find_table(folder)]
+    return [folder.name for folder in listing(root).folders if is_category(folder, layout) or tables_in(folder)]
 
 
 def _read(path: Path, layout: Layout, name: str) -> Category:
@@ -123,7 +137,11 @@ def categories_in(root: Path) -> list[tuple[str, str]]:
         raise UserError(without_categories(root))
     found = []
     for name in names:
-        category = read_category(root, name)
+        try:
+            category = read_category(root, name)
+        except UserError as error:  # of one, which must not hide the others
+            found.append((name, f"cannot be read: {error}"))
+            continue
         good = sum(not image.is_defective for image in category.test)
         counts = f"{len(category.train)} train, {good} good and {len(category.test) - good} defective test images"
         found.append((name, f"{counts}, {'with' if category.has_masks else 'without'} masks"))

@@ -59,7 +59,7 @@ def _read(archive: Path) -> tuple[NDArray[np.float32], list[str]]:
         maps = next(found[name] for name in MAPS if name in found)
         paths = [str(path) for path in next(found[name] for name in PATHS if name in found)]
         maps_NHW = np.asarray(maps, dtype=np.float32)
-    except (OSError, ValueError, TypeError, StopIteration, RuntimeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, TypeError, StopIteration, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"{archive} is no archive of maps ({type(error).__name__}: {error}). {FORM}.") from error
     maps_NHW = maps_NHW[:, 0] if maps_NHW.ndim == 4 and maps_NHW.shape[1] == 1 else maps_NHW
     if maps_NHW.ndim != 3 or len(maps_NHW) != len(paths):

@@ -4,13 +4,49 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from benchmarks.data.index import GOOD, Finding, ImageFile, counted
-from benchmarks.data.listing import in_one_form, stem_of
+from benchmarks.data.listing import images_below, in_one_form, stem_of
+from benchmarks.data.names import TEST_NAMES, TRAIN_NAMES, Layout
 
+MaskFolders = list[tuple[str, Path]]
+"""Folders of masks, each with the kind that it is of (empty: any)."""
 Masks = Mapping[tuple[str, str], list[Path]]
 """Mask files by kind (empty: of any) and the stem of their image."""
+
+
+def with_masks(
+    images: Iterable[ImageFile], folders: MaskFolders, layout: Layout, findings: list[Finding]
+) -> list[ImageFile]:
+    """The images with their masks, from folders and from beside them; those that turned out to be masks are taken out."""
+    images = [*images]
+    masks = _in_folders(folders, {in_one_form(image.defect_type) for image in images}, layout)
+    stems = {(in_one_form(image.defect_type), stem_of(image.path)) for image in images}
+    for image in images:
+        key = in_one_form(image.defect_type), mask_stem(image.path)
+        if image.is_defective and key in stems and stem_of(image.path) != key[1]:
+            masks[key].append(image.path)
+    beside = {path for paths in masks.values() for path in paths}
+    return [*attach((image for image in images if image.path not in beside), masks, findings)]
+
+
+def _in_folders(folders: MaskFolders, kinds: set[str], layout: Layout) -> dict[tuple[str, str], list[Path]]:
+    masks: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for of, folder in folders:
+        own = in_one_form(of) if in_one_form(of) in kinds else ""  # bad/masks may be those of bad/scratch
+        for path in images_below(folder):
+            kind = own if path.parent == folder else in_one_form(path.parent.name)
+            if kind != GOOD and not layout.is_good(kind):
+                masks[kind, mask_stem(path)].append(path)
+    return masks
+
+
+def masks_beside(paths: Iterable[Path]) -> list[Path]:
+    """Those that are called as another image of their folder, with _mask, _gt or _label behind."""
+    paths = [*paths]
+    images = {(path.parent, stem_of(path)) for path in paths}
+    return [path for path in paths if mask_stem(path) != stem_of(path) and (path.parent, mask_stem(path)) in images]
 
 
 def attach(images: Iterable[ImageFile], masks: Masks, findings: list[Finding]) -> Iterator[ImageFile]:
@@ -42,11 +78,11 @@ def attach(images: Iterable[ImageFile], masks: Masks, findings: list[Finding]) -
         "{first} is the mask of no image ({n} in all): masks are called as their image, or that with _mask, _gt or _label behind. "
         "Rename it, add its image, or remove it.",
     )
-    findings += _half_masked(attached)
+    findings += half_masked(attached)
     return iter(attached)
 
 
-def _half_masked(images: Iterable[ImageFile]) -> Iterator[Finding]:
+def half_masked(images: Iterable[ImageFile]) -> Iterator[Finding]:
     """Kinds of which some images have masks, and kinds that have none while others do."""
     kinds: dict[str, list[ImageFile]] = defaultdict(list)
     for image in images:
@@ -70,8 +106,8 @@ def _half_masked(images: Iterable[ImageFile]) -> Iterator[Finding]:
 
 
 def one_place_each(images: Sequence[ImageFile], findings: list[Finding]) -> list[ImageFile]:
-    """Images that differ in their suffix alone (000.png, 000.bmp) keep it in their place, those of two folders of good images
-    (good, OK) the folder, so that each has a map of its own."""
+    """Images that differ in their suffix alone (000.png, 000.bmp) keep it in their place, those of two folders of one kind
+    (good and OK, day1/NG and day2/NG) the folders, so that each has a map of its own."""
     images = _by_folder(images)
     count = Counter(image.place for image in images)
     double = [image for image in images if count[image.place] > 1]
@@ -94,15 +130,20 @@ def one_place_each(images: Sequence[ImageFile], findings: list[Finding]) -> list
 
 
 def _by_folder(images: Sequence[ImageFile]) -> list[ImageFile]:
-    """Files of one name that are good by two folders: each below the name of its folder."""
+    """Files of one name that are of one kind by two folders: each below the names of its folders."""
     count = Counter((image.place, image.path.suffix) for image in images)
     return [
-        replace(image, place="/".join([*parts[:2], image.path.parent.name, *parts[2:]]))
-        if count[image.place, image.path.suffix] > 1 and image.path.parent.name != GOOD
-        else image
+        replace(image, place=_place_by_folder(image)) if count[image.place, image.path.suffix] > 1 else image
         for image in images
-        for parts in (image.place.split("/"),)
     ]
+
+
+def _place_by_folder(image: ImageFile) -> str:
+    part, kind, *_, stem = image.place.split("/")
+    folders = PurePosixPath(image.name).parts[:-1]
+    if len(folders) > 1 and folders[0].casefold() in TRAIN_NAMES | TEST_NAMES:
+        folders = folders[1:]
+    return "/".join([part, kind, *(name for name in folders if name not in {kind, "..", "/"}), stem])
 
 
 def mask_stem(path: Path) -> str:

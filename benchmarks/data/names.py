@@ -3,11 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.common.errors import UnusableData
 
 GOOD_NAMES = frozenset({"good", "ok", "normal", "pass", "io"})
 MASK_NAMES = ("ground_truth", "groundtruth", "gt", "masks", "mask")
 TRAIN_NAMES = frozenset({"train", "training"})
 TEST_NAMES = frozenset({"test", "testing"})
+IMAGE_NAMES = frozenset({"images", "image", "imgs", "img"})
+"""Folders that say nothing of their images, such as `bad/images` beside `bad/masks`."""
 
 
 @dataclass(frozen=True)
@@ -34,3 +39,10 @@ class Layout:
 
     def is_masks(self, name: str) -> bool:
         return name.casefold() in {str(masks).casefold() for masks in self.masks}
+
+    def nothing_drawn(self, place: Path, good: int) -> UnusableData:
+        """What to say of good images alone of which none is drawn for testing."""
+        return UnusableData(
+            f"{place} has {good} good image(s) and no defective one, and data.layout.test_share={self.test_share:g} draws none of "
+            "them for testing: add good images, or raise data.layout.test_share."
+        )

@@ -192,10 +192,10 @@ def _highest(path: Path, found: Header) -> int:
 def _shared(category: Category, headers: Mapping[Path, Header]) -> Iterator[Finding]:
     """Test images that are training images, too, and images that are called both good and defective; by their bytes."""
     copies = _equal_files((*category.train, *category.test), headers)
-    train = {image.path for image in category.train}
+    train = set(category.train)  # by image: a table may list one file in both parts
     both, again = [], []
     for group in copies:
-        tested = [image for image in group if image.path not in train]
+        tested = [image for image in group if image not in train]
         if {image.is_defective for image in group} == {True, False}:
             both.append(f"{group[0].path} and {next(i.path for i in group if i.is_defective != group[0].is_defective)}")
         elif tested and len(tested) < len(group):

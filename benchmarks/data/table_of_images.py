@@ -10,7 +10,7 @@ from benchmarks.common.errors import UnusableData, UserError, nearest
 from benchmarks.data.images import what_is
 from benchmarks.data.index import GOOD, Category, Finding, ImageFile, counted
 from benchmarks.data.listing import check_name, images_below, listing
-from benchmarks.data.mask_files import one_place_each
+from benchmarks.data.mask_files import half_masked, one_place_each
 from benchmarks.data.names import TEST_NAMES, TRAIN_NAMES, Layout
 from benchmarks.data.split import hold_out
 
@@ -21,6 +21,8 @@ COLUMNS = {
     "mask": ("mask", "mask_path", "ground_truth"),
     "object": ("object", "category"),
 }
+HEAD = 1 << 16
+"""Bytes in which the first line of a table ends."""
 NORMAL_LABELS = {"0": GOOD, "1": "bad"}
 
 
@@ -37,9 +39,24 @@ class _Row:
 
 
 def find_table(folder: Path) -> Path | None:
-    """The CSV in a folder that has columns for path and label, if there is exactly one such."""
-    tables = [path for path in listing(folder).others if path.suffix.lower() == ".csv" and _is_table(path)]
-    return tables[0] if len(tables) == 1 else None
+    """The CSV in a folder that has columns for path and label, if there is one.
+
+    Raises:
+        UnusableData: there are several.
+    """
+    tables = tables_in(folder)
+    if len(tables) > 1:
+        names = " and ".join(path.name for path in tables)
+        raise UnusableData(
+            f"{folder} holds {len(tables)} tables of its images, {names}, and one is read: remove or rename the others, for "
+            f"example to {tables[-1].name}.old, or join them, with train and test in a column split."
+        )
+    return tables[0] if tables else None
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The CSVs in a folder that have columns for path and label."""
+    return [path for path in listing(folder).others if path.suffix.lower() == ".csv" and _is_table(path)]
 
 
 def objects_in(table: Path) -> list[str]:
@@ -79,13 +96,18 @@ def read_table(table: Path, name: str, layout: Layout, root: Path) -> Category:
         test += [row for row in undecided if row.kind != GOOD]
         drawn = f"share {layout.test_share:g}, seed {layout.test_seed}"
         split = f"{sum(chosen)} of {len(good)} good images drawn for testing ({drawn})"
+        if not test:
+            raise layout.nothing_drawn(table, len(good))
     if not train:
         raise UnusableData(f"{table} lists no good image of '{name}' to fit to (labels read as good: {_good(layout)}).")
+    if not test:
+        raise UnusableData(f"{table} lists no image of '{name}' for testing: say test in the column split of some.")
     if layout.table is None:
         findings += _unlisted(table)
     images = one_place_each(
         [*(_image("train", row) for row in train), *(_image("test", row) for row in test)], findings
     )
+    findings += half_masked(images)
     return Category(
         name, root, (*images[: len(train)],), (*images[len(train) :],), (*findings,), f"table {table.name}", split
     )
@@ -138,9 +160,13 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             head = file.readline()
+            if "\0" in head:  # UTF-16 without its mark
+                raise UnusableData(f"{table} is not UTF-8 (its first line holds zeros): save it as UTF-8.")
             file.seek(0)
             reader = csv.reader(file, delimiter=_delimiter(head))
-            columns = _columns(next(reader, []))
+            header = next(reader, [])
+            columns = _columns(header)
+            _refuse_double(table, header, columns)
             if "path" not in columns or "label" not in columns:
                 raise UserError(f"{table} has no columns path and label: its first line is '{head.strip()[:80]}'.")
             for values in reader:
@@ -161,14 +187,27 @@ def _columns(header: list[str]) -> list[str]:
     return [names.get(text.strip().casefold(), text.strip()) for text in header]
 
 
+def _refuse_double(table: Path, header: list[str], columns: list[str]) -> None:
+    first: dict[str, str] = {}
+    for text, name in zip(header, columns, strict=True):
+        if name in COLUMNS and name in first:
+            raise UnusableData(
+                f"{table}, line 1: {first[name].strip()} and {text.strip()} both mean {name}: rename one."
+            )
+        first[name] = text
+
+
 def _delimiter(head: str) -> str:
     return max(",;\t", key=head.count)
 
 
 def _is_table(path: Path) -> bool:
+    """By the bytes of the first line: a table in UTF-16, or with a name in Windows-1252, is one that cannot be read, not none."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            head = file.readline()
-    except (OSError, UnicodeDecodeError):
+        with path.open("rb") as file:
+            start = file.read(HEAD)
+    except OSError:
         return False
+    without_marks = start.lstrip(b"\xef\xbb\xbf\xff\xfe").replace(b"\0", b"")
+    head = without_marks.decode("latin-1").partition("\n")[0].partition("\r")[0]
     return {"path", "label"} <= set(_columns(next(csv.reader([head], delimiter=_delimiter(head)), [])))

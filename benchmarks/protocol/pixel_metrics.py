@@ -96,19 +96,19 @@ class SortedPixels:
     regions: int
 
     @cached_property
-    def _normal_below(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    def _normal_below(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """How many normal pixels lie below each defect pixel's score, and how many below or at it."""
         from benchmarks.protocol.insertion_points import (
             insertion_points,  # numba, which those who only read records are spared
         )
 
-        below_M, below_or_at_M = (np.zeros(len(self.defect_M), np.uint32) for _ in range(2))
+        below_M, below_or_at_M = (np.zeros(len(self.defect_M), np.int64) for _ in range(2))
         for part_N in self.normal:
             left = 0
             for chunk in _chunks(len(self.defect_M)):
                 left_C, right_C = insertion_points(part_N, self.defect_M[chunk], left)
-                below_M[chunk] += left_C.astype(np.uint32)
-                below_or_at_M[chunk] += right_C.astype(np.uint32)
+                below_M[chunk] += left_C
+                below_or_at_M[chunk] += right_C
                 left = int(left_C[-1])
         return below_M, below_or_at_M
 
@@ -124,7 +124,7 @@ class SortedPixels:
             score_C = self.defect_M[chunk]
             rank_C, _ = insertion_points(self.defect_M, score_C, rank)
             rank = int(rank_C[-1])
-            at_or_above_C, above_C = (normal - count_M[chunk].astype(np.int64) for count_M in (below_M, below_or_at_M))
+            at_or_above_C, above_C = (normal - count_M[chunk] for count_M in (below_M, below_or_at_M))
             found_C = defect - rank_C
             misranked += float(np.sum(above_C + at_or_above_C)) / 2 / normal
             precision += float(np.sum(found_C / (found_C + at_or_above_C)))

@@ -1,5 +1,6 @@
 """The pixel cache: keyed by content, whole or absent, safe under two processes, and faster than nothing."""
 
+import hashlib
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from benchmarks.common.errors import UserError
 from benchmarks.data import cache
 from benchmarks.data import fingerprint as fingerprints
 from benchmarks.data.cache import Decoding, load_images
-from benchmarks.data.fingerprint import fingerprint
-from benchmarks.data.layouts import read_category
+from benchmarks.data.fingerprint import fingerprint, hash_of
+from benchmarks.data.layouts import read_category, read_folder
+from benchmarks.data.names import Layout
 from tests.conftest import noise, save
 
 
@@ -67,6 +69,27 @@ def test_the_memo_of_hashes_hides_no_replaced_file(
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     other.replace(path)  # of the same length and date
     assert fingerprint(images, memo) != first
+
+
+def test_a_corrected_label_is_seen_and_mvtec_ads_hashes_stay(tree: Callable[..., Path]) -> None:
+    parts = tree(bad=0) / "parts"
+    (parts / "test" / "good").rename(parts / "test" / "normal")
+    good, bad = (read_folder(parts, Layout(good=names))[0].test for names in ((), ["good"]))
+    assert [image.name for image in good] == [image.name for image in bad]
+    assert fingerprint(good, None) != fingerprint(bad, None)
+    rows = [f"test/normal/00{n}.png,ok,{'train' if n else 'test'}" for n in range(3)]
+    found = []
+    for label in ("ok", "hole", "normal"):
+        (parts / "table.csv").write_text("\n".join(["path,label,split", *rows]).replace("ok", label, 1))
+        found.append(fingerprint(read_folder(parts)[0].test, None))
+    assert found[0] == found[2] and found[1] != found[0]
+
+    category = read_category(tree("nuts"), "nuts")
+    for images in (category.train, category.test):
+        total = hashlib.blake2b(digest_size=16)
+        for image in images:
+            total.update(image.name.encode() + b"".join(hash_of(p).encode() for p in (image.path, image.mask) if p))
+        assert fingerprint(images, None) == total.hexdigest()
 
 
 def test_a_failed_decoding_leaves_nothing(tree: Callable[..., Path], tmp_path: Path) -> None:

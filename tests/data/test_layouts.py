@@ -168,12 +168,68 @@ def test_a_table_without_split_draws_one_and_zero_is_good(tmp_path: Path) -> Non
         (["000.png,"], "line 2: no label"),
         (["000.png,ok,more"], "line 2: 3 values, the header has 2"),
         (["000.png,hole"], "no good image"),
+        (["000.png,ok"], r"has 1 good image\(s\) and no defective one"),
     ],
 )
 def test_faults_of_a_table_name_their_line(tmp_path: Path, rows: list[str], message: str) -> None:
     fill(tmp_path, 1)
     with pytest.raises(UserError, match=message):
         read_folder(table(tmp_path / "t.csv", ["path,label", *rows]))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_a_table_that_is_not_utf_8_is_not_passed_over(tmp_path: Path, encoding: str, ending: str) -> None:
+    """Its bad images would be good ones to fit to."""
+    fill(tmp_path, 7)
+    path = tmp_path / "parts.csv"
+    rows = ["Path;Label;Größe", *(f"{i:03}.png;{'ok' if i < 5 else 'Loch groß'};1" for i in range(7))]
+    path.write_bytes(ending.join(rows).encode(encoding))
+    with pytest.raises(UserError, match=r"parts\.csv is not UTF-8 .*save it as UTF-8"):
+        read_folder(tmp_path)
+    path.write_bytes(ending.join(rows).encode())
+    assert counts(read_folder(tmp_path)[0]) == (4, 1, {"Loch groß": 2})
+
+
+def test_other_tables_beside_images_are_left_alone(tmp_path: Path) -> None:
+    fill(tmp_path, 7)
+    for name, content in (("a", b""), ("b", b"\xff\xfe"), ("c", "Datei;Größe".encode("cp1252")), ("d", b"path,x\n")):
+        (tmp_path / f"{name}.csv").write_bytes(content)
+    assert counts(read_folder(tmp_path)[0]) == (6, 1, {})
+
+
+def test_two_tables_of_one_folder_are_refused(tmp_path: Path) -> None:
+    fill(tmp_path, 7)
+    for name in ("labels.csv", "labels_old.csv"):
+        table(tmp_path / name, ["path,label", *(f"{i:03}.png,{int(i > 4)}" for i in range(7))])
+    with pytest.raises(
+        UserError, match=r"holds 2 tables .*labels\.csv and labels_old\.csv.*rename .*labels_old\.csv\.old"
+    ):
+        read_folder(tmp_path)
+    (tmp_path / "labels_old.csv").rename(tmp_path / "labels_old.csv.old")
+    assert counts(read_folder(tmp_path)[0]) == (4, 1, {"bad": 2})
+
+
+def test_masks_of_some_images_of_a_kind_in_a_table(tmp_path: Path) -> None:
+    fill(tmp_path / "images", 8, masks=tmp_path / "masks", mask_suffix="")
+    rows = [f"images/{i:03}.png,ok,train," for i in range(5)]
+    rows += ["images/005.png,hole,test,masks/005.png", "images/006.png,hole,test,", "images/007.png,dent,test,"]
+    table(tmp_path / "parts.csv", ["path,label,split,mask", *rows])
+    category = read_folder(tmp_path)[0]
+    (error,) = texts(category, "error")
+    assert "006.png has no mask, but other images of 'hole' have one (1 without)" in error
+    assert any("hole have masks, dent have none" in text for text in texts(category, "warning"))
+
+
+@pytest.mark.parametrize(("good", "share"), [(1, 0.2), (2, 0.2), (40, 0.01)])
+@pytest.mark.parametrize("listed", [False, True])
+def test_good_images_too_few_to_draw_one_for_testing(tmp_path: Path, good: int, share: float, listed: bool) -> None:
+    fill(tmp_path, good)
+    if listed:
+        table(tmp_path / "t.csv", ["path,label", *(f"{i:03}.png,ok" for i in range(good))])
+    words = rf"has {good} good image\(s\) and no defective one, and data\.layout\.test_share={share} draws none"
+    with pytest.raises(UserError, match=words + r".*: add good images, or raise data\.layout\.test_share"):
+        read_folder(tmp_path, Layout(test_share=share))
 
 
 def layout_of_dataset(name: str) -> Layout:

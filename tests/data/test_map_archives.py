@@ -44,12 +44,16 @@ def test_what_is_no_archive_is_named(tree: Callable[..., Path], tmp_path: Path) 
     np.savez(tmp_path / "c.npz", maps=np.zeros((1, 4, 4)), paths=np.array(["x/parts/test/good/999.png"]))
     np.savez(tmp_path / "d.npz", maps=np.full((1, 4, 4), np.nan), paths=np.array(["x/parts/test/good/000.png"]))
     torch.save([1, 2], tmp_path / "e.pt")
+    (tmp_path / "f.npz").write_bytes(b"")
+    (tmp_path / "g.pt").write_bytes(b"")
     for name, message in (
         ("a.npz", "is no archive of maps"),
         ("b.pt", "is no archive of maps"),
         ("c.npz", "is of no image"),
         ("d.npz", "16 values of its maps are NaN"),
         ("e.pt", "is no archive of maps"),
+        ("f.npz", r"f\.npz is no archive of maps"),
+        ("g.pt", r"g\.pt is no archive of maps"),
     ):
         with pytest.raises(UserError, match=message):
             unpack(tmp_path / name, root, tmp_path / "maps")

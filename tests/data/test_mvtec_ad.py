@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks.common.errors import UserError
 from benchmarks.common.table1 import CategoryFacts, table1
 from benchmarks.data import mvtec_ad
+from benchmarks.data.layouts import categories_in
 from benchmarks.data.mvtec_ad import CategoryReport, report_table, verify
 from tests.conftest import PROJECT, noise, save
 
@@ -152,6 +153,24 @@ def test_one_bad_category_does_not_stop_the_others(tree: Callable[..., Path]) ->
     assert [report.status for report in reports] == ["differs", "differs", "own", "differs"]
     assert "holds no image" in reports[0].problems[0]
     assert "Did you mean parts?" in reports[1].problems[0]
+
+
+def test_a_category_of_two_good_images_does_not_hide_the_others(tree: Callable[..., Path]) -> None:
+    root = tree("nuts")
+    for index in range(2):
+        save(root / "parts" / "good" / f"{index}.png", noise(index))
+    assert [(report.name, report.status) for report in verify(root)] == [("nuts", "own"), ("parts", "differs")]
+    assert "has 2 good image(s) and no defective one" in check(root, "parts").problems[0]
+    (_, nuts), (_, parts) = categories_in(root)
+    assert nuts.startswith("10 train") and parts.startswith("cannot be read") and "2 good image(s)" in parts
+
+
+def test_a_category_of_two_tables_does_not_hide_the_others(tree: Callable[..., Path]) -> None:
+    root = tree("nuts")
+    save(root / "parts" / "0.png", noise(0))
+    for name in ("labels.csv", "labels_old.csv"):
+        (root / "parts" / name).write_text("path,label\n0.png,ok\n")
+    assert [(report.name, report.status) for report in verify(root)] == [("nuts", "own"), ("parts", "differs")]
 
 
 def test_without_names_own_categories_are_checked_alone(tree: Callable[..., Path]) -> None:

@@ -68,8 +68,8 @@ def mask_named(pattern: str) -> Callable[[Path], None]:
     return spoil
 
 
-def table(*lines: str) -> Callable[[Path], None]:
-    return lambda parts: (parts / "images.csv").write_text("\n".join(["path,label", *lines])) and None
+def table(*lines: str, head: str = "path,label") -> Callable[[Path], None]:
+    return lambda parts: (parts / "images.csv").write_text("\n".join([head, *lines])) and None
 
 
 def folder_of_good(name: str) -> Callable[[Path], None]:
@@ -100,8 +100,18 @@ KINDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "a table of some images": (
         table(*(f"train/good/00{n}.png,good" for n in range(5))), "warning", "14 image(s) are not listed in images.csv",
     ),
+    "a table of two columns of labels": (
+        table("train/good/000.png,ok,1", head="path,Label,kind"), "raised",
+        "images.csv, line 1: Label and kind both mean label: rename one.",
+    ),
+    "a table of training images alone": (
+        table("train/good/000.png,ok,train", head="path,label,split"), "raised",
+        "lists no image of 'parts' for testing: say test in the column split",
+    ),
     "a table of nothing": (table(), "raised", "lists no image of 'parts'. Fill it, or remove it"),
-    "a table with a file twice": (table(*["train/good/000.png,ok"] * 2), "error", "2 image(s) are there twice"),
+    "a table with a file twice": (
+        table(*["train/good/000.png,ok"] * 2, "test/scratch/000.png,bad"), "error", "2 image(s) are there twice",
+    ),
     "a defect called good": (folder_of_good("good_but_bent"), "warning", "test/good_but_bent are read as good"),
 }  # fmt: skip
 

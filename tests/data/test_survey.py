@@ -126,6 +126,17 @@ def test_what_is_not_read_is_counted_with_its_first(tree: Tree) -> None:
     assert [text for text in said(root, "note") if ".txt" in text]
 
 
+def test_images_that_are_not_read_beside_those_that_are(tmp_path: Path) -> None:
+    """A readme or a licence is at home there, and nothing is said of it."""
+    for index in range(10):
+        save(tmp_path / "parts" / f"{index}.png", noise(index))
+    for name in ("a.heic", "b.heic", "readme.txt", "licence.md", "measured.csv"):
+        (tmp_path / "parts" / name).write_text("x")
+    found = read_category(tmp_path, "parts").findings
+    assert [finding.level for finding in found] == ["warning"]
+    assert found[0].text.startswith(f"2 .heic file(s) left out ({tmp_path / 'parts' / 'a.heic'})")
+
+
 def test_names_in_another_unicode_form_find_their_masks(tree: Tree) -> None:
     root = tree()
     (root / "parts" / "test" / "scratch" / "001.png").rename(
@@ -218,6 +229,14 @@ def test_one_image_in_two_parts(tree: Tree) -> None:
     (root / "parts" / "test" / "scratch" / "000.png").write_bytes(train)
     (error,) = said(root, "error")
     assert error.startswith("1 image(s) lie among the good and among the defective")
+
+
+def test_one_file_that_a_table_lists_in_both_parts(tree: Tree) -> None:
+    root = tree()
+    rows = [f"train/good/00{n}.png,ok,train" for n in range(5)] + [f"train/good/00{n}.png,ok,test" for n in (3, 4)]
+    (root / "parts" / "t.csv").write_text("\n".join(["path,label,split", *rows]))
+    warnings = [text for text in said(root, "warning") if "are training images, too" in text]
+    assert len(warnings) == 1 and warnings[0].startswith("2 test image(s)") and "003.png" in warnings[0]
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])

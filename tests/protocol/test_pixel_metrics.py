@@ -1,5 +1,9 @@
 """Pixel metrics against cases worked by hand, scikit-learn, a slow reference, and other programs."""
 
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -116,6 +120,26 @@ def test_a_threshold_between_two_32_bit_numbers() -> None:
     assert metrics(row([0], [above, below]), threshold=0.1).region_overlap == 0.5
     assert regions_above(np.array([[above, 0, below]]), 0.1, 1) == 1
     assert metrics(row([0], [1]), threshold=1e300).region_overlap == 0
+
+
+class Repeated:
+    """One part of normal pixels many times over, as `SortedParts` gives them."""
+
+    def __init__(self, part_N: NDArray[np.float32], times: int) -> None:
+        self.part_N, self.times = part_N, times
+
+    def __len__(self) -> int:
+        return len(self.part_N) * self.times
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return repeat(self.part_N, self.times)
+
+
+def test_more_normal_pixels_than_32_bits_count() -> None:
+    """300 parts, as many as 5,000 images of a megapixel make; zeros that nobody reads take no memory."""
+    normal: Any = Repeated(np.zeros(1 << 24, np.float32), 300)
+    found = SortedPixels(normal, np.ones(4, np.float32), np.full(4, 0.25), regions=1).metrics(0.5, 0.3)
+    assert (found.auroc, found.average_precision, found.iou) == (1, 1, 1) and found.aupro == pytest.approx(1)
 
 
 def test_places_are_those_of_searchsorted() -> None:
