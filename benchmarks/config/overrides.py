@@ -33,6 +33,11 @@ def plain(override: str) -> str:
     return f"category={','.join(_quoted(item) for item in QUOTED_ITEM.findall(value))}"
 
 
+def of_categories(names: Iterable[str]) -> str:
+    """An override that chooses these categories, whatever characters their names hold."""
+    return f"category={','.join(map(_quoted, names))}"
+
+
 def _quoted(item: str) -> str:
     item = item.strip().rstrip("/")  # as a shell completes the name of a folder
     if item[:1] in {"'", '"'} or (PLAIN_NAME.fullmatch(item) and item.casefold() not in NOT_NAMES):

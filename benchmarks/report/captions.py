@@ -30,7 +30,7 @@ def caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> s
     parts.append(
         "bold: highest mean of the two rows, the paper's rule" if layout.paper else "bold: highest mean of the rows"
     )
-    if rows["reference_for"].astype(bool).any() and not layout.paper:
+    if rows["reference_for"].astype(bool).any() and show != "none":
         parts.append("in brackets behind a published number ours minus it")
     parts += _reservations(layout, rows, ours)
     return "; ".join(parts) + "."

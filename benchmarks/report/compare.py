@@ -1,7 +1,7 @@
 """`defectbench compare`: two results folders side by side: which cells changed, by how much, and beyond chance."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -65,7 +65,9 @@ def compare(before: Path, after: Path) -> Comparison:
     Raises:
         UserError: a folder cannot be understood, or they have no cell in common.
     """
-    first, second, other_seeds = _on_common_seeds(*(_Side.read(folder) for folder in (before, after)))
+    first, second = (_Side.read(folder) for folder in (before, after))
+    failed = _failed_since(first, second)
+    other_seeds = _to_common_seeds(first, second, failed)
     common = sorted(first.rows.keys() & second.rows.keys())
     if not common:
         raise UserError(
@@ -79,29 +81,46 @@ def compare(before: Path, after: Path) -> Comparison:
         changes.loc[paired, "p_holm"] = holm(changes.loc[paired, "p"].tolist())
         changes.loc[paired, "beyond"] = changes.loc[paired, "p_holm"] < LEVEL
     changes["beyond"] = changes["beyond"].astype(bool)
-    broken = sorted(key for key in first.rows.keys() - second.rows.keys() if key in second.runs)
+    only_before = sorted(key for key in first.rows.keys() - second.rows.keys() if key not in failed)
     return Comparison(
         changes,
         other_seeds,
-        [_name(key) for key in sorted(first.rows.keys() - second.rows.keys() - set(broken))],
+        [_name(key) for key in only_before],
         [_name(key) for key in sorted(second.rows.keys() - first.rows.keys())],
-        [_name(key) for key in broken],
+        [_with_seeds(key, seeds) for key, seeds in sorted(failed.items())],
         _settings(common, first, second),
         [*first.unreadable, *second.unreadable],
     )
 
 
-def _on_common_seeds(first: "_Side", second: "_Side") -> tuple["_Side", "_Side", list[str]]:
-    """Both sides without the finished seeds that the other lacks, and those seeds in words."""
+def _failed_since(first: "_Side", second: "_Side") -> dict[Key, set[int]]:
+    """Seeds that finished before and failed after."""
+    found = {}
+    for key in first.rows.keys() & second.runs.keys():
+        before = {record.seed for record in first.runs[key] if record.result is not None}
+        if failed := before & {record.seed for record in second.runs[key] if record.result is None}:
+            found[key] = failed
+    return found
+
+
+def _to_common_seeds(first: "_Side", second: "_Side", failed: dict[Key, set[int]]) -> list[str]:
+    """Leave out the finished seeds that the other side lacks; in words, but for those that failed there."""
     left_out = []
     for key in sorted(first.rows.keys() & second.rows.keys()):
         old, new = ({r.seed for r in side.runs[key] if r.result is not None} for side in (first, second))
         if old & new and old != new:
             for side, folder in ((first, "before"), (second, "after")):
-                if lacking := (old if folder == "before" else new) - (old & new):
-                    left_out.append(f"{_name(key)} seed {', '.join(map(str, sorted(lacking)))} ({folder})")
+                lacking = (old if folder == "before" else new) - (old & new)
+                if folder == "before":
+                    lacking -= failed.get(key, set())
+                if lacking:
+                    left_out.append(f"{_with_seeds(key, lacking)} ({folder})")
                 side.keep(key, old & new)
-    return first, second, left_out
+    return left_out
+
+
+def _with_seeds(key: Key, seeds: Iterable[int]) -> str:
+    return f"{_name(key)} seed {', '.join(map(str, sorted(seeds)))}"
 
 
 _TESTED = ["test", "better", "worse", "p", "beyond"]

@@ -64,7 +64,7 @@ def markdown(table: PaperTable) -> str:
     for title, means in table.averages:
         for side, name in enumerate(table.layout.sides):
             lines.append(["", title if side == 0 else "", name, *(mean_text(mean, side) for mean in means)])
-    lines.append(["", "", "categories", *(str(mean.categories) for mean in table.means)])
+    lines.append(["", "", "categories", *(mean.categories for mean in table.means)])
     lines = [[plain(text) for text in line] for line in lines]
     headings = ["kind", "category", "row", *(plain(heading.method) + heading.mark for heading in table.headings)]
     return f"{plain(table.caption)}\n\n{pd.DataFrame(lines, columns=headings).to_markdown(index=False, disable_numparse=True)}\n"
@@ -99,8 +99,8 @@ def stacked(heading: Heading) -> str:
 
 def tex(text: str) -> str:
     """Text with LaTeX's special characters escaped; what no Latin font has is named by its code point."""
-    escaped = text.translate(SPECIAL)
-    return re.sub(r"[^\x00-\xff]", lambda found: f"[U+{ord(found.group()):04X}]", escaped)
+    escaped = re.sub(r"[^\x00-\xff]", lambda found: f"[U+{ord(found.group()):04X}]", text.translate(SPECIAL))
+    return f"{{}}{escaped}" if escaped.startswith("[") else escaped  # behind \\ or \midrule it would be an argument
 
 
 @cache

@@ -107,7 +107,7 @@ def _group(section: Section, store: RunStore, details: DetailsOf) -> Group:
     shown = {cell.key: cell for row in matrices[0].rows for cell in row.cells if cell.has_details}
     numbers: dict[str, list[Number]] = {}
     for cell in (cell for one in matrices for row in one.rows for cell in row.cells):
-        numbers.setdefault(cell.key, []).extend(cell.numbers)
+        numbers.setdefault(cell.key, []).extend(cell.known)
     of_key = {key_of(table, *place): cell for place, cell in cells.items()}
     return Group(
         table.dataset,

@@ -11,7 +11,7 @@ from benchmarks.report.cells import Cell, Run
 from benchmarks.report.html import template
 from benchmarks.report.page_tables import Number
 from benchmarks.report.plots import PLOTS
-from benchmarks.store.record import Record
+from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.runs import RunStore
 
 if TYPE_CHECKING:
@@ -173,6 +173,9 @@ def _code(hashes: Any) -> str:
 
 
 def _command(record: Record) -> str:
+    """What was typed; maps of another program have no run that can be repeated."""
+    if record.budget == EXTERNAL:
+        return ""
     kept = [text for text in record.overrides if not text.startswith(OF_THE_MACHINE)]
     return shlex.join(["defectbench", "run", *kept]) if kept else ""
 

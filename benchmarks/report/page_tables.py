@@ -58,13 +58,19 @@ class Shown:
     title: str
     status: str
     """done, or a key of `ABSENT`."""
-    numbers: tuple[Number, ...] = ()
+    numbers: tuple[Number | None, ...] = ()
+    """One for each row of the table, so that it stands beside its label; empty without any."""
     best: bool = False
     """Bold, by the table's rule."""
     starred: bool = False
     """The best of its category by a paired bootstrap."""
     note: str = ""
     has_details: bool = True
+
+    @property
+    def known(self) -> list[Number]:
+        """Its numbers, without gaps."""
+        return [number for number in self.numbers if number is not None]
 
     @property
     def absence(self) -> str:
@@ -74,16 +80,16 @@ class Shown:
     @property
     def label(self) -> str:
         """What a screen reader says."""
-        said = "; ".join(number.words for number in self.numbers) or self.absence
+        said = "; ".join(number.words for number in self.known) or self.absence
         best = ["best of its category"] if self.starred else []
         return "; ".join([f"{self.title}: {said}", *best, *([self.note] if self.note else [])])
 
     @property
     def orders(self) -> dict[str, str]:
         """By what the cell can be sorted."""
-        values = [number.value.ours for number in self.numbers]
-        differences = [number.value.difference for number in self.numbers if number.value.difference is not None]
-        orders = {f"row{place}": value for place, value in enumerate(values)}
+        values = [number.value.ours for number in self.known]
+        differences = [number.value.difference for number in self.known if number.value.difference is not None]
+        orders = {f"row{place}": number.value.ours for place, number in enumerate(self.numbers) if number is not None}
         orders |= {
             name: sum(part) / len(part) for name, part in (("mean", values), ("difference", differences)) if part
         }
@@ -108,8 +114,8 @@ class Matrix:
     key: str
     table: PaperTable
     rows: list[Row]
-    averages: list[tuple[str, list[list[Number]]]]
-    """Lines below the categories: name, and the means of each column."""
+    averages: list[tuple[str, list[list[Number | None]]]]
+    """Lines below the categories: name, and the means of each column, one for each row of the table."""
 
 
 def key_of(table: PaperTable, method: str, category: str) -> str:
@@ -162,10 +168,12 @@ def _shown(
 ) -> Shown:
     row = cell.row if cell and cell.row else {}
     numbers = tuple(
-        Number(side, value, beside(value, table.show), row.get(f"paper_{measure}_inside") is True)
+        None
+        if value is None
+        else Number(side, value, beside(value, table.show), row.get(f"paper_{measure}_inside") is True)
         for side, measure, value in zip(table.layout.sides, table.layout.measures, entry.values, strict=True)
-        if value is not None
     )
+    numbers = numbers if any(numbers) else ()
     status = entry.status if numbers or entry.status != "done" else "no_number"
     notes = _notes(cell) if cell and status == "done" else []
     return Shown(
@@ -188,6 +196,8 @@ def _notes(cell: Cell) -> list[str]:
     return [*failed, *data, *(f"seed {run.record.seed}: {run.result.facts['warning']}" for run in warned)]
 
 
-def _mean(table: PaperTable, mean: Mean) -> list[Number]:
+def _mean(table: PaperTable, mean: Mean) -> list[Number | None]:
     sides = zip(table.layout.sides, mean.values, strict=True)
-    return [Number(side, value, beside(value, "none"), inside=False) for side, value in sides if value is not None]
+    return [
+        None if value is None else Number(side, value, beside(value, "none"), inside=False) for side, value in sides
+    ]

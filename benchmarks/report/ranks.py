@@ -1,6 +1,7 @@
 """Which methods are told apart: ranks over the categories by a paired bootstrap, the best of each category, and their picture."""
 
-from collections.abc import Collection, Mapping
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -8,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.config.overrides import of_categories
 from benchmarks.protocol.ranks import DRAWS, Decided, Drawn, Ranking, best_alone, ranking
 from benchmarks.report.cells import Cell
 from benchmarks.report.layouts import in_order
 from benchmarks.store import paper
+from benchmarks.store.record import EXTERNAL, Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,15 +39,8 @@ class Ranks:
     """Of each category the method that is told apart from the second; no entry where none is."""
     missing: dict[str, list[str]]
     """Categories that other methods lack and could be run on."""
-
-    @property
-    def commands(self) -> list[str]:
-        """What to run so that these are ranked, too."""
-        return [
-            f"defectbench run -m method={name} category={','.join(lacking)}"
-            for name, lacking in self.missing.items()
-            if lacking
-        ]
+    commands: list[str]
+    """What to run so that these are ranked, too."""
 
     def told_apart(self, first: int, second: int) -> bool:
         """Whether two places of `methods` share no clique."""
@@ -74,10 +70,24 @@ def ranks(cells: Cells, left_out: Collection[str] = (), not_applicable: Collecti
         for m in methods
         if m not in whole
     }
+    commands = [
+        _command(method, lacking, next(cell for (name, _), cell in able.items() if name == method).runs[0].record)
+        for method, lacking in missing.items()
+        if lacking
+    ]
+    commands = [text for text in commands if text]
     if len(whole) < 2 or any(one is None for one in drawn.values()):
-        return Ranks(tuple(whole), tuple(categories), None, best, missing)
+        return Ranks(tuple(whole), tuple(categories), None, best, missing, commands)
     found = ranking([one.only([here[n].index(m) for m in whole]) for n, one in drawn.items() if one is not None])
-    return Ranks(tuple(whole[place] for place in found.order), tuple(categories), found, best, missing)
+    return Ranks(tuple(whole[place] for place in found.order), tuple(categories), found, best, missing, commands)
+
+
+def _command(method: str, categories: Sequence[str], record: Record) -> str:
+    """To run a method on further categories as in a run of it; nothing where another program made its maps."""
+    if record.budget == EXTERNAL:
+        return ""
+    benchmark = [text for text in record.overrides if text.startswith("benchmark=")]
+    return shlex.join(["defectbench", "run", "-m", *benchmark, f"method={method}", of_categories(categories)])
 
 
 def meaningless(rows: pd.DataFrame) -> set[str]:

@@ -73,7 +73,7 @@ def _lines(table: PaperTable, cell: CellText) -> list[Line]:
             means = [Entry("done", mean.values) for mean in averages]
             texts = [Text("" if mean.values[side] is None else cell(mean.values[side], mean)) for mean in means]
             lines.append(([title if side == 0 else "", name, *texts], False))
-    lines.append((["", "categories", *(str(mean.categories) for mean in table.means)], False))
+    lines.append((["", "categories", *(mean.categories for mean in table.means)], False))
     return lines
 
 

@@ -83,8 +83,15 @@ class Line:
 class Mean:
     """A method's mean over the categories that it was run on, ours and, over the same ones, the paper's."""
 
-    categories: int
+    counts: tuple[int, ...]
+    """Over how many categories each of its values is."""
     values: tuple[Value | None, ...]
+
+    @property
+    def categories(self) -> str:
+        """`15`, or `13, 15` where its values are over different numbers of categories."""
+        distinct = {count for count in self.counts if count}
+        return ", ".join(map(str, self.counts)) if len(distinct) > 1 else str(max(self.counts))
 
 
 @dataclass(frozen=True)

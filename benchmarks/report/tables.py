@@ -173,13 +173,11 @@ def _means(lines: Sequence[Line], layout: Layout) -> tuple[Mean, ...]:
 
 
 def _mean(entries: Sequence[Entry], layout: Layout) -> Mean:
-    done = [entry for entry in entries if any(entry.values)]
-    sides = range(len(layout.measures))
-    return Mean(len(done), tuple(_mean_value([entry.values[side] for entry in done]) for side in sides))
+    sides = [[value for entry in entries if (value := entry.values[side])] for side in range(len(layout.measures))]
+    return Mean(tuple(map(len, sides)), tuple(map(_mean_value, sides)))
 
 
-def _mean_value(values: Sequence[Value | None]) -> Value | None:
-    present = [value for value in values if value is not None]
+def _mean_value(present: Sequence[Value]) -> Value | None:
     if not present:
         return None
     papers = [value.paper for value in present if value.paper is not None]

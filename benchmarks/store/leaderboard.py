@@ -237,7 +237,9 @@ def _training_samples(record: Record) -> int | None:
 def _listed(values: Iterable[float]) -> str:
     """Nothing if one of them is no number."""
     known = list(values)
-    return " ".join(f"{value:.6g}" for value in known) if all(map(isfinite, known)) else ""
+    # a whole number stays whole: seeds may be dates
+    texts = [str(value) if isinstance(value, int) else f"{value:.6g}" for value in known]
+    return " ".join(texts) if all(map(isfinite, known)) else ""
 
 
 SUMMARIES: dict[str, Callable[[Any], Any]] = {

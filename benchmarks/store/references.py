@@ -1,6 +1,8 @@
 """Numbers that others published, from a CSV file, as reference rows of the leaderboard."""
 
 import csv
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from benchmarks.common.table1 import table1
 from benchmarks.config.catalogue import options
 from benchmarks.store import paper
 from benchmarks.store.columns import COLUMNS, METRICS
+
+log = logging.getLogger(__name__)
 
 BUDGET = "published"
 REQUIRED = ("method", "category", "source")
@@ -33,6 +37,15 @@ def read_published(path: Path, runs: pd.DataFrame) -> pd.DataFrame:
     rows = list(_rows(path, runs))
     if not rows:
         raise UserError(f"{path} holds no rows below its header.")
+    here = set(runs["dataset"])
+    for dataset, count in Counter(row["dataset"] for row in rows if row["dataset"] not in here).items():
+        log.warning(
+            "%s: %d of its rows are of dataset %s, of which nothing was run here (%s): they stand in leaderboard.csv alone.",
+            path,
+            count,
+            dataset,
+            ", ".join(sorted(here)),
+        )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -65,9 +78,8 @@ def _rows(path: Path, runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     kinds |= dict(zip(runs["category"], runs["kind"], strict=True))
     seen: dict[tuple[str, ...], int] = {}
     for line, raw in _lines(path):
-        row = {key: (value or "").strip() for key, value in raw.items()} | {
-            "dataset": raw.get("dataset") or paper.MVTEC_AD
-        }
+        row = {key: (value or "").strip() for key, value in raw.items()}
+        row["dataset"] = row.get("dataset") or paper.MVTEC_AD
         for name in ("method", "category", "source"):
             if not row[name]:
                 raise UserError(f"{path}, row {line}, column {name}: it is empty; say which {name} the numbers are of.")

@@ -56,7 +56,7 @@ def test_many_categories_are_answered_by_the_ranks() -> None:
     apart, joined = (np.tile([share, 1.0], 50) > 0.6 for share in (0.5, 0.7))
     categories = [Decided([apart[None], joined[None]], np.tile([False, True], 50)) for _ in range(3)]
     found = ranking([Drawn.of(category, draws=100) for category in categories])
-    ranked = Ranks(("b", "a"), ("cap", "nut", "pin"), found, {}, {})
+    ranked = Ranks(("b", "a"), ("cap", "nut", "pin"), found, {}, {}, [])
     text = answer(leaderboard(*cells), ranked)
     assert text.startswith(
         "Best over 3 categories is b, which finds 0.90 of the defective images at a false-alarm rate of 0.10. 3 of 3"

@@ -106,6 +106,16 @@ def test_cells_of_one_folder_and_broken_ones_are_named(before: Path, after: Path
     assert result.exit_code == 1 and "Finished before, failed after: ae_l2 / bottle" in result.output
 
 
+def test_a_seed_that_failed_since_is_a_failure(before: Path, after: Path) -> None:
+    path = RunStore(after).folder(Cell("ae_l2", "bottle", 1)) / "run.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"status": "failed", "result": None, "error": "no memory"})
+    )
+    result = run(before, after)
+    assert result.exit_code == 1 and "Finished before, failed after: ae_l2 / bottle" in result.output
+    assert "seed 1" in result.output and "lacks these seeds" not in result.output
+
+
 def test_what_may_have_made_the_change_is_named(before: Path, after: Path) -> None:
     for path in after.rglob("run.json"):
         path.write_text(path.read_text().replace("code-ae_l2", "new").replace('"samples": 2000', '"samples": 10'))

@@ -1,7 +1,10 @@
 """Ranks of the stored runs: who has one, who is told apart, what to run; the star; the picture; the answer."""
 
+import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -10,6 +13,7 @@ from benchmarks.report.build import build
 from benchmarks.report.page import write_page
 from benchmarks.report.paper_figures import write_figures
 from benchmarks.report.ranks import picture, ranks, table
+from benchmarks.store.record import EXTERNAL
 from benchmarks.store.runs import RunStore
 from tests.report.stores import write_store
 from tests.report.test_plots import cells
@@ -46,6 +50,25 @@ def test_methods_that_lack_a_cell_have_no_rank(results: Path) -> None:
         own = [cell for (name, _), cell in cells(results).items() if name == method]
         shares = [(cell.accuracy("good") + cell.accuracy("defective")) / 2 for cell in own]  # type: ignore[operator]
         assert mean == pytest.approx(sum(shares) / len(shares))
+
+
+def test_what_to_run_is_quoted_and_says_its_benchmark(results: Path) -> None:
+    found = {key: cell for key, cell in cells(results).items() if key[0] == "ae_l2" or key[1] == "carpet"}
+
+    def asked(**changes: Any) -> list[str]:
+        renamed = {
+            (method, category.replace("bottle", "metal nut, new")): replace(
+                cell, runs=tuple(replace(run, record=replace(run.record, **changes)) for run in cell.runs)
+            )
+            for (method, category), cell in found.items()
+        }
+        return ranks(renamed, not_applicable={("anogan", "cable")}).commands
+
+    (command, *_) = [text for text in asked(overrides=("benchmark=mnist",)) if "anogan" in text]
+    words = shlex.split(command)
+    assert words[:5] == ["defectbench", "run", "-m", "benchmark=mnist", "method=anogan"]
+    assert words[5:] == ["category='metal nut, new'"]
+    assert asked(budget=EXTERNAL) == []
 
 
 def test_the_star_goes_to_none_that_is_not_told_apart(results: Path) -> None:

@@ -16,6 +16,8 @@ from benchmarks.protocol.decision import Share
 from benchmarks.report.build import build
 from benchmarks.report.formats import latex, markdown, tex
 from benchmarks.report.layouts import TABLE2, TABLE3, table_f
+from benchmarks.report.page_tables import matrix
+from benchmarks.report.ranks import ranks
 from benchmarks.report.screen import show
 from benchmarks.report.table_parts import Entry, PaperTable, Value, tidy
 from benchmarks.report.tables import Absences, paper_table
@@ -75,7 +77,7 @@ def test_ours_stands_beside_the_papers() -> None:
     assert (value.low, value.high) == pytest.approx(Share.of(19, 20).interval)
     assert upper(shown, "carpet", "mine").paper is None  # the paper has no such method
     mean = shown.means[0].values[0]
-    assert mean is not None and shown.means[0].categories == 3
+    assert mean is not None and shown.means[0].categories == "3"
     assert mean.ours == pytest.approx((0.5 + 18 / 19 + 0.95) / 3) and mean.paper == pytest.approx((0.57 + 1 + 0.70) / 3)
 
 
@@ -231,7 +233,18 @@ def test_latex_escapes_what_it_must() -> None:
         tex("a_b & 95 % {x} \\ ~^ ±")
         == r"a\_b \& 95 \% \{x\} \textbackslash{} \textasciitilde{}\textasciicircum{} $\pm$"
     )
-    assert tex("部é") == "[U+90E8]é"
+    assert tex("é部") == "é[U+90E8]"
+    assert tex("部é") == "{}[U+90E8]é"  # a bracket behind the end of a row would be its argument
+
+
+def test_a_mean_says_over_how_many_categories_each_of_its_values_is() -> None:
+    without_good = cell("ae_l2", "wood", "texture")
+    assert without_good.result is not None
+    without_good = replace(without_good, result=replace(without_good.result, good=None))
+    shown = table([cell("ae_l2", "bottle", "object"), without_good])
+    assert shown.means[0].categories == "1, 2"
+    row = matrix(shown, {}, ranks({})).rows[0]
+    assert row.cells[0].numbers[0] is None and list(row.cells[0].orders) == ["row1", "mean"]
 
 
 def test_names_can_break_neither_markdown_nor_a_spreadsheet(tmp_path: Path) -> None:
@@ -243,6 +256,20 @@ def test_names_can_break_neither_markdown_nor_a_spreadsheet(tmp_path: Path) -> N
     build(tmp_path, tmp_path / "out", published=[others])
     cells = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
     assert cells["method"].iloc[-1] == "'=1+1" and cells["source"].iloc[-1] == "'@me"
+
+
+def test_a_number_beside_a_published_one_is_explained_and_not_in_the_compact_table(tmp_path: Path) -> None:
+    put(RunStore(tmp_path), RECORD)
+    others = tmp_path / "others.csv"
+    others.write_text(
+        "method,category,normal_accuracy,anomalous_accuracy,source,reference_for\nTheirs,bottle,0.9,0.8,Doe,ae_l2\n"
+    )
+    written = build(tmp_path, tmp_path / "out", published=[others]).files
+    texts = {path.name: path.read_text() for path in written if path.name.startswith("table2")}
+    (whole,) = [text for name, text in texts.items() if name.endswith(".md")]
+    (compact,) = [text for name, text in texts.items() if "compact" in name]
+    assert "behind a published number ours minus it" in whole and re.search(r"0\.90 \([+−±]", whole)
+    assert "ours minus it" not in compact and "0.90 (" not in compact
 
 
 def test_table_f_has_means_over_textures_and_objects(tmp_path: Path) -> None:

@@ -54,6 +54,11 @@ def test_budgets_and_datasets_are_rows_of_their_own() -> None:
     assert found == [["mvtec_ad", "short"], ["mvtec_ad", "smoke"], ["synthetic", "short"]]
 
 
+def test_seeds_may_be_dates() -> None:
+    row = leaderboard([replace(RECORD, seed=20260101), replace(RECORD, seed=20260102)]).iloc[0]
+    assert row["seeds"] == "20260101 20260102"
+
+
 def test_failed_seeds_of_a_cell_are_named_in_its_row() -> None:
     failed = replace(seeded(3, 20, 40), status="failed", result=None, error="out of memory")
     row = leaderboard([seeded(0, 20, 40), failed, seeded(1, 18, 40)]).iloc[0]

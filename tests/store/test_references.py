@@ -32,6 +32,14 @@ def test_rows_are_taken_and_marked(tmp_path: Path) -> None:
     assert rows.loc[0, "balanced_accuracy"] == pytest.approx(0.85) and rows["pixel_auroc"].tolist() == [0.97, 0.9]
 
 
+def test_rows_that_stand_in_no_table_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    header = HEADER + ",dataset"
+    rows = read_published(written(tmp_path, "Theirs,bottle,0.9,0.8,Doe, mvtec_ad", header=header), RUNS)
+    assert rows["dataset"].tolist() == ["mvtec_ad"] and not caplog.text
+    read_published(written(tmp_path, "Theirs,bottle,0.9,0.8,Doe,mvtec", header=header), RUNS)
+    assert "1 of its rows are of dataset mvtec, of which nothing was run here (mvtec_ad)" in caplog.text
+
+
 def test_references_join_tables_of_their_dataset_only(tmp_path: Path) -> None:
     rows = read_published(written(tmp_path, "Theirs,bottle,0.9,0.8,Doe"), RUNS)
     joined = with_references(RUNS, rows)
