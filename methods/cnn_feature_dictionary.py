@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from methods.blocks.features import FeatureSource
 from methods.blocks.neighbours import distances_to_nearest, faiss_on_gpu, nearest
 from methods.blocks.patch_features import features_of_patches
-from methods.contract import FittedMethod
+from methods.contract import FittedMethod, MethodError
 
 
 class CNNFeatureDictionary(FittedMethod):
@@ -51,6 +51,10 @@ class CNNFeatureDictionary(FittedMethod):
         neighbours: int,
     ) -> None:
         super().__init__()
+        if neighbours > entries:
+            raise MethodError(
+                f"method.model.neighbours={neighbours} is more than method.model.entries={entries}: lower it."
+            )
         self.patch, self.stride, self.patch_input, self.patches = patch, stride, patch_input, patches
         self.variance, self.entries, self.neighbours = variance, entries, neighbours
         self.network = FeatureSource(backbone, weights, [layer])

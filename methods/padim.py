@@ -95,7 +95,7 @@ class PaDiM(FittedMethod):
         """The drawn channels of each position (B, P, Q, K): coarser layers are repeated on the first layer's grid."""
         layers = list(self.source(images_BCHW).values())
         drawn, grid = self._drawn_by_layer(), layers[0].shape[2:]
-        same = [F.interpolate(layer[:, own], size=grid) for layer, own in zip(layers, drawn, strict=True)]
+        same = [F.interpolate(layer[:, own], size=grid) for layer, own in zip(layers, drawn, strict=True) if len(own)]
         return torch.cat(same, dim=1).permute(0, 2, 3, 1)
 
     def _drawn_by_layer(self) -> list[Tensor]:

@@ -21,6 +21,7 @@ from methods.blocks.feature_trained import FeatureTrained
 from methods.blocks.features import FeatureSource
 from methods.blocks.resnet_stages import require_resnet
 from methods.blocks.reverse_resnet import FusedCode, ReverseResNet
+from methods.contract import MethodError
 
 LAYERS = ("layer1", "layer2", "layer3")
 
@@ -57,6 +58,11 @@ class RD4AD(FeatureTrained):
     def restored(self, features: Sequence[Tensor]) -> list[Tensor]:
         """The features of the three layers as the decoder gives them back, shapes as they came."""
         restored: list[Tensor] = self.decoder(self.bottleneck(features))
+        if restored[0].shape != features[0].shape:
+            raise MethodError(
+                "RD4AD takes images whose sides are multiples of 32 px: set method.inputs.object.px (or texture.px) to one, "
+                "such as 256."
+            )
         return restored
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -59,8 +59,9 @@ class STFPM(FeatureTrained):
 
     def validation_step(self, batch: Tensor, batch_idx: int = 0) -> None:
         """The mean of each held-out good image's map, by which the authors choose the epoch."""
-        differences = feature_differences(self.fit_features(batch), self._features(self.student, batch))
-        self._errors.append(product_map(differences).mean(dim=(1, 2)))
+        with torch.autocast(self.device.type, enabled=False):  # float32, as maps are made
+            differences = feature_differences(self.fit_features(batch), self._features(self.student, batch))
+            self._errors.append(product_map(differences).mean(dim=(1, 2)))
 
     def on_validation_epoch_end(self) -> None:
         error = torch.cat(self._errors).mean()

@@ -114,6 +114,8 @@ class SuperSimpleNet(FeatureTrained):
         features = list(self.source(images_BCHW).values())
         map_B1HW, score_B = self._heads(self.adaptor(pooled(features)))
         map_B1HW = F.interpolate(map_B1HW, images_BCHW.shape[2:], mode="bilinear")
+        if not self.sigma:
+            return map_B1HW[:, 0], score_B
         taps = 2 * math.ceil(3 * self.sigma) + 1
         return gaussian_blur(map_B1HW, taps, self.sigma)[:, 0], score_B
 

@@ -77,7 +77,8 @@ class TextureInspection(FittedMethod):
         self._moments_3L = torch.zeros(3, len(self.mixtures), dtype=torch.float64, device=self.mean_L.device)
 
     def validation_step(self, batch: Tensor, batch_idx: int = 0) -> None:
-        self._moments_3L += _moments(self.nll_maps(batch))
+        with torch.autocast(self.device.type, enabled=False):  # float32, as maps are made
+            self._moments_3L += _moments(self.nll_maps(batch))
 
     def on_validation_epoch_end(self) -> None:
         self._standardise_by(self._moments_3L)

@@ -6,6 +6,7 @@ and lighting allow; a defect does. Alignment is rigid shape-based matching again
 Cost: nothing is trained; some tenths of a second per megapixel image for the matching, more where every angle is searched.
 """
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,8 @@ class VariationModel(FittedMethod):
         self.min_cover, self.deviation_floor, self.training_mode = min_cover, deviation_floor, training
         for name in ("mean_HW", "deviation_HW", "support_HW"):
             self.register_buffer(name, torch.empty(0, 0))
-        self.unaligned = {"training": 0, "scored": 0}
+        self.unaligned_training = 0
+        self._unaligned_scored: set[int] = set()  # each image once: some are mapped again and again
 
     def observe(self, images_BCHW: Tensor) -> None:
         for gray_HW in _gray_levels(images_BCHW):
@@ -67,7 +69,7 @@ class VariationModel(FittedMethod):
         """Add one image to the sums; one that does not match is left out, as it would blur them."""
         pose = self.matcher.match(gray_HW)
         if pose is None:
-            self.unaligned["training"] += 1
+            self.unaligned_training += 1
             return
         aligned_HW, inside_HW = align(gray_HW, pose)
         aligned_HW = aligned_HW.double() * inside_HW
@@ -103,7 +105,7 @@ class VariationModel(FittedMethod):
     def _map(self, gray_HW: Tensor) -> Tensor:
         pose = self.matcher.match(gray_HW)
         if pose is None:
-            self.unaligned["scored"] += 1
+            self._unaligned_scored.add(zlib.crc32(gray_HW.cpu().numpy().tobytes()))
             return self._deviations(gray_HW) * self.support_HW
         aligned_HW, inside_HW = align(gray_HW, pose)
         return to_image_frame(self._deviations(aligned_HW) * (self.support_HW & inside_HW), pose)
@@ -112,7 +114,7 @@ class VariationModel(FittedMethod):
         return (gray_HW - self.mean_HW).abs() / self.deviation_HW
 
     def facts(self) -> dict[str, str | int | float]:
-        return {f"unaligned_{part}": count for part, count in self.unaligned.items()}
+        return {"unaligned_training": self.unaligned_training, "unaligned_scored": len(self._unaligned_scored)}
 
 
 def edge_amplitude(gray_HW: Tensor) -> Tensor:

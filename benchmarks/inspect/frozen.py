@@ -36,9 +36,10 @@ class _Asked(nn.Module):
         self._last: tuple[Tensor, dict[str, Tensor]] | None = None
 
     def forward(self, images_BCHW: Tensor) -> dict[str, Tensor]:
-        if self._last is None or self._last[0] is not images_BCHW:
-            self._last = images_BCHW, self.source(images_BCHW)
-        return self._last[1]
+        last = self._last
+        if last is None or last[0] is not images_BCHW:
+            self._last = last = images_BCHW, self.source(images_BCHW)
+        return last[1]  # not of `self`, where another thread may have put its own
 
     def __getattr__(self, name: str) -> Any:
         try:

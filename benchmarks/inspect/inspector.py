@@ -130,8 +130,7 @@ class Inspector:
         if isinstance(image, str | Path):
             path = Path(image)
             return _Opened(str(path), open_image(path))
-        array = image if isinstance(image, Image.Image) else Image.fromarray(image)
-        return _Opened("image", array)
+        return _Opened("image", image if isinstance(image, Image.Image) else _from_array(image))
 
     def _verdict(self, opened: "_Opened", maps_KHW: NDArray[np.float32], score: float, start: float) -> Verdict:
         size = (opened.image.height, opened.image.width)
@@ -161,6 +160,15 @@ class Inspector:
         if known["mode"] != mode:
             notes.append(f"{MODES.get(mode, mode)}, the training images were {MODES.get(known['mode'], known['mode'])}")
         return tuple(notes)
+
+
+def _from_array(array: NDArray[np.uint8]) -> Image.Image:
+    try:
+        return Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"An array of {array.dtype} and shape {array.shape} is no image: give uint8 pixels of shape (H, W) or (H, W, 3)."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What every method promises (`methods/contract.py`), checked in each run on held-out samples, before any test sample is seen.
 
-Shape, type and finiteness of what is predicted are checked throughout, where it is taken in.
+Shape, type and finiteness of what is predicted are checked throughout, where it is taken in; finiteness here as well, as NaN would
+be taken for another fault.
 """
 
 import warnings
@@ -29,11 +30,13 @@ def check_contract(method: Method, predict: Predict, remake: Callable[[], Method
         remake: makes the method anew, unfitted.
 
     Raises:
-        MethodError: a prediction depends on the other samples of its batch, or is lost with the checkpoint.
+        MethodError: a prediction is no number, depends on the other samples of its batch, or is lost with the checkpoint.
     """
     alone, in_a_batch = predict(method, 1)[0], predict(method, 2)[0]
-    difference = np.abs(alone - in_a_batch).mean() / max(np.abs(alone).mean(), np.finfo(np.float32).tiny)
     name = type(method).__name__
+    if not (np.isfinite(alone).all() and np.isfinite(in_a_batch).all()):
+        raise MethodError(f"{name} predicts values that are infinite or no number, for held-out good samples already.")
+    difference = np.abs(alone - in_a_batch).mean() / max(np.abs(alone).mean(), np.finfo(np.float32).tiny)
     if difference > TOLERANCE:
         raise MethodError(
             f"{name} breaks the contract: what it predicts depends on the other samples of a batch (mean difference "

@@ -97,7 +97,7 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
         predict(method if alone else Committee(methods), category.test, take)
 
     costs = _costs(fit_seconds, maps.ms_per_image)
-    facts = {**methods[0].facts(), **_promise(config, rule, scores)}
+    facts = {**_facts(methods), **_promise(config, rule, scores)}
     if "warning" in facts:
         log.warning("%s", facts["warning"])
     result = result_of(scores, folder, facts, trainer.strategy.root_device.type)
@@ -106,6 +106,13 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
     result = replace(result, **costs)
     tell_result(trainer.loggers, result, folder)
     return result
+
+
+def _facts(methods: Sequence[Method]) -> dict[str, str | int | float]:
+    """What the first fit says of itself; a warning of any fold, as each of them votes."""
+    facts = [method.facts() for method in methods]
+    warnings = [f"fold {fold}: {found['warning']}" for fold, found in enumerate(facts) if "warning" in found]
+    return facts[0] | ({"warning": "; ".join(warnings)} if warnings and len(methods) > 1 else {})
 
 
 def _costs(fit_seconds: float, ms_per_image: float) -> dict[str, Any]:

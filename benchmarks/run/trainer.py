@@ -38,12 +38,14 @@ class TimeLeft(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.start = self.said = time.perf_counter()
+        self.first = trainer.current_epoch  # of a resumed run, the epochs before took no time here
 
     on_predict_start = on_train_start
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 1
-        left = timedelta(seconds=round((time.perf_counter() - self.start) / done * (epochs - done)))
+        pace = (time.perf_counter() - self.start) / (done - self.first)
+        left = timedelta(seconds=round(pace * (epochs - done)))
         if left:
             self._say("epoch %d of %d, about %s left", done, epochs, left)
 

@@ -8,7 +8,9 @@ TRUNCATE = 4  # scipy's default: the kernel ends at so many sigmas
 
 
 def gaussian_blur(maps_BHW: Tensor, sigma: float) -> Tensor:
-    """Maps (B, H, W), smoothed; beyond the border they go on mirrored, the edge pixel repeated."""
+    """Maps (B, H, W), smoothed, or as they are with sigma 0; beyond the border they go on mirrored, the edge pixel repeated."""
+    if not sigma:
+        return maps_BHW
     radius = int(TRUNCATE * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, dtype=maps_BHW.dtype, device=maps_BHW.device)
     kernel = torch.softmax(-0.5 * (offsets / sigma).square(), dim=0)

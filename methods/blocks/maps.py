@@ -11,4 +11,4 @@ from methods.blocks.blur import gaussian_blur
 def enlarged(scores_BPQ: Tensor, size: Sequence[int], sigma: float = 0) -> Tensor:
     """Maps (B, H, W): scores of a grid that covers the image, bilinear between its cells, then smoothed by sigma pixels."""
     maps_BHW: Tensor = F.interpolate(scores_BPQ[:, None], size=list(size), mode="bilinear")[:, 0]
-    return gaussian_blur(maps_BHW, sigma) if sigma else maps_BHW
+    return gaussian_blur(maps_BHW, sigma)

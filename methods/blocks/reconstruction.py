@@ -63,7 +63,9 @@ class PictureAutoencoder(SmallAutoencoder):
     """
 
     def loss(self, samples: Tensor) -> Tensor:
-        return nn.functional.binary_cross_entropy(self(samples), samples)
+        restored = self(samples)
+        with torch.autocast(samples.device.type, enabled=False):  # in half precision CUDA refuses this loss
+            return nn.functional.binary_cross_entropy(restored.float(), samples)
 
     def initialise(self) -> None:
         """Keras' start: Glorot's uniform weights, biases 0."""

@@ -134,6 +134,10 @@ def test_paths_pillow_images_and_arrays_give_one_verdict(parts: Path, run: Path)
         == inspector(image).score
         == inspector(np.asarray(image)).score
     )
+    gray = np.asarray(image.convert("L"))
+    assert inspector(gray[..., None]).score == inspector(gray).score
+    with pytest.raises(UserError, match=r"float64 and shape \(4, 4, 3\) is no image: give uint8 pixels"):
+        inspector(np.zeros((4, 4, 3)))
 
 
 def test_an_image_unlike_the_training_images_is_said(run: Path) -> None:

@@ -16,6 +16,7 @@ from benchmarks.data.images import decode
 from methods import cnn_feature_dictionary
 from methods.blocks.neighbours import nearest
 from methods.cnn_feature_dictionary import CNNFeatureDictionary, interpolate_scores, kmeans
+from methods.contract import MethodError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*RANDOM weights")
 
@@ -216,3 +217,8 @@ def test_same_seed_same_maps_whatever_the_batch_size() -> None:
 def test_facts_tell_weights_and_dimensions(method: CNNFeatureDictionary) -> None:
     assert method.facts() == {**method.network.identity, "pca_dimensions": method.components_KD.shape[0]}
     assert method.facts()["weights"] == "random"
+
+
+def test_more_neighbours_than_entries_are_refused() -> None:
+    with pytest.raises(MethodError, match="neighbours=15 is more than"):
+        build(entries=10, neighbours=15)

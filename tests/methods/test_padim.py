@@ -91,3 +91,10 @@ def test_a_map_does_not_depend_on_its_batch() -> None:
     torch.testing.assert_close(
         method.anomaly_map(images_BCHW)[1:2], method.anomaly_map(images_BCHW[1:2]), rtol=1e-4, atol=1e-5
     )
+
+
+def test_a_layer_of_which_no_channel_is_drawn_is_left_out() -> None:
+    method = build(dimensions=1)
+    images = torch.rand(2, 3, 64, 96)
+    np.testing.assert_allclose(method._features(images).double().numpy(), embedding(method, images), rtol=1e-5)
+    assert embedding(method, images).shape[-1] == 1

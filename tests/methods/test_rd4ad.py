@@ -7,6 +7,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from methods.blocks.reverse_resnet import FusedCode, ReverseResNet
+from methods.contract import MethodError
 from methods.rd4ad import RD4AD, cosine_loss, cosine_map
 from tests.methods.test_feature_trained import made
 from tests.methods.test_stfpm import pyramids
@@ -87,3 +88,8 @@ def test_training_brings_the_loss_down_and_leaves_the_encoder() -> None:
     fit(method, images, epochs=4)
     assert method.train().loss(images).item() < 0.8 * before  # type: ignore[operator]
     assert all(torch.equal(tensor, encoder[name]) for name, tensor in method.source.state_dict().items())  # type: ignore[operator,union-attr]
+
+
+def test_sizes_that_the_decoder_cannot_give_back_are_refused() -> None:
+    with pytest.raises(MethodError, match="multiples of 32 px"):
+        made(RD4AD).loss(noise_images(2, px=72))  # type: ignore[operator]

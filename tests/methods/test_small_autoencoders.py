@@ -116,6 +116,23 @@ def test_pictures_do_not_all_come_back_black(build: Callable[[], SmallAutoencode
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("build", [dense, conv])
+def test_the_loss_is_computed_in_float32(
+    build: Callable[[], SmallAutoencoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA refuses this one in half precision (`trainer=gpu_fast`)."""
+    kept, real = [], torch.nn.functional.binary_cross_entropy
+
+    def loss(restored: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
+        kept.append((restored.dtype, torch.is_autocast_enabled("cpu")))
+        return real(restored, samples)
+
+    monkeypatch.setattr(torch.nn.functional, "binary_cross_entropy", loss)
+    with torch.autocast("cpu", torch.bfloat16):
+        build().loss(torch.rand(2, 1, 28, 28)).backward()
+    assert kept == [(torch.float32, False)]
+
+
 def test_a_loss_that_is_not_finite_ends_the_run() -> None:
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False

@@ -91,6 +91,17 @@ def test_a_trained_student_maps_an_image_lower_than_before_and_its_error_is_the_
     torch.testing.assert_close(product_map(differences).mean(), after.best_error, rtol=1e-4, atol=0)
 
 
+def test_the_epoch_is_chosen_by_errors_in_float32() -> None:
+    images, errors = noise_images(), []
+    method = fit(made(STFPM), images, epochs=1, held_out=images)
+    for half in (True, False):
+        method.on_validation_epoch_start()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            method.validation_step(images)  # type: ignore[operator]
+        errors.append(torch.cat(method._errors))  # type: ignore[arg-type]
+    assert torch.equal(*errors)
+
+
 def test_the_student_needs_a_resnet() -> None:
     with pytest.raises(MethodError, match=r"STFPM trains a network of its backbone's build: .*resnet18.*, not timm:"):
         STFPM("timm:vit_tiny_patch16_224", "random", ["blocks.1"], 0.4, 0.9, 1e-4, 0)

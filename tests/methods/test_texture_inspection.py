@@ -191,3 +191,15 @@ def test_images_too_small_for_the_pyramid_are_refused() -> None:
 def test_an_unknown_combination_is_refused() -> None:
     with pytest.raises(MethodError, match="average or halcon"):
         method(combination="median")
+
+
+def test_held_out_images_are_measured_in_float32() -> None:
+    """Whatever training is done in (`trainer=gpu_fast`): they set the mean and deviation that maps are divided by."""
+    method, found = fitted(), []
+    for half in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            method.on_validation_epoch_start()
+            method.validation_step(texture(3, seed=1))
+            method.on_validation_epoch_end()
+        found.append(torch.stack([method.mean_L, method.std_L]))
+    assert torch.equal(*found)

@@ -69,6 +69,7 @@ def test_an_image_without_the_object_is_scored_unaligned_and_counted() -> None:
     method = fitted(model({"max_angle_deg": 0, "max_shift": 0.1}), discs([(0, 0), (1, 1), (2, 0)]))
     empty = torch.full((1, 1, 160, 160), 0.2)
     assert method.anomaly_map(empty)[0, 80, 80] > 20
+    method.anomaly_map(empty)  # as the check of the contract does
     assert method.facts()["unaligned_scored"] == 1
 
 

@@ -68,6 +68,11 @@ class Endless(Faithful):
         return super().anomaly_map(images_BCHW) / 0
 
 
+class Numberless(Faithful):
+    def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
+        return super().anomaly_map(images_BCHW) * float("nan")
+
+
 class Peeking(Faithful):
     def fit(self) -> None:
         super().fit()
@@ -77,7 +82,18 @@ class Peeking(Faithful):
 @pytest.fixture(autouse=True)
 def methods_of_this_file_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else only what `conf/` names is ever made."""
-    kinds = ("Faithful", "Faithfull", "Forgetful", "Sociable", "Small", "Fine", "Endless", "Peeking", "Tensor")
+    kinds = (
+        "Faithful",
+        "Faithfull",
+        "Forgetful",
+        "Sociable",
+        "Small",
+        "Fine",
+        "Endless",
+        "Numberless",
+        "Peeking",
+        "Tensor",
+    )
     known = targets._known_targets() | {("method", f"{this_module.__name__}.{kind}") for kind in kinds}
     monkeypatch.setattr(targets, "_known_targets", lambda: known)
 
@@ -104,7 +120,8 @@ def test_a_method_that_keeps_its_promises_passes(tree: Callable[..., Path]) -> N
         ("Sociable", "Sociable breaks the contract: what it predicts depends on the other samples"),
         ("Small", "maps of shape (1, 12, 12), torch.float32, not (1, 24, 24)"),
         ("Fine", "torch.float64, not (1, 24, 24), torch.float32"),
-        ("Endless", "values that are NaN or infinite"),
+        ("Endless", "predicts values that are infinite or no number"),
+        ("Numberless", "predicts values that are infinite or no number"),
         ("Peeking", "Test images are opened for scoring alone"),
     ],
 )

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from benchmarks.cli import main
 from benchmarks.protocol.area_score import area_scores
 from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.thresholds import conformal_threshold
+from benchmarks.run.measure import _facts
 from benchmarks.run.scores import Scores
 from tests.conftest import compose
 
@@ -89,3 +92,11 @@ def test_a_given_threshold_decides(tree: Callable[..., Path]) -> None:
     assert run(root, "protocol.threshold=given:1e9").exit_code == 0
     result, _ = found(root)
     assert result["threshold"] == 1e9 and result["good"]["correct"] == 3 and result["defective"]["correct"] == 0
+
+
+def test_a_warning_of_any_fold_is_kept() -> None:
+    folds: list[Any] = [
+        SimpleNamespace(facts=lambda found=found: found) for found in ({"a": 1}, {"a": 2, "warning": "gray"})
+    ]
+    assert _facts(folds) == {"a": 1, "warning": "fold 1: gray"} and _facts(folds[:1]) == {"a": 1}
+    assert _facts(folds[1:]) == {"a": 2, "warning": "gray"}

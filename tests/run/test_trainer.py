@@ -77,10 +77,16 @@ def test_after_ten_seconds_of_silence_something_is_said(
     for batch in range(20):
         now[0] += 2
         said.on_train_batch_end(trainer, module, None, None, batch)
+    trainer.current_epoch = 2  # resumed: two of four epochs were done by another process
+    said.on_train_start(trainer, module)
+    now[0] += 30
+    said.on_train_epoch_end(trainer, module)
+    trainer.current_epoch = 0
     said.on_predict_start(trainer, module)
     now[0] += 11
     said.on_predict_batch_end(trainer, module, None, None, 4, 0)
     assert caplog.messages == [
         *(f"epoch 1 of 4: batch {batch} of 20" for batch in (6, 12, 18)),
+        "epoch 3 of 4, about 0:00:30 left",
         "scored 5 of 9 batches of images",
     ]
