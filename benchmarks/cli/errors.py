@@ -1,6 +1,7 @@
 """How the command line tells errors: one message, no traceback."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,18 +12,27 @@ from benchmarks.common.errors import UserError, nearest, refusal
 from benchmarks.common.words import printable
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 
 
 @contextmanager
 def user_errors(exit_code: int = 1) -> Iterator[None]:
-    """One message instead of a traceback, and the exit code; with HYDRA_FULL_ERROR=1 the traceback."""
+    """One message instead of a traceback, and the exit code; with HYDRA_FULL_ERROR=1 the traceback.
+
+    Args:
+        exit_code: of an error; 2 where 0 and 1 say what was found, which a command that was cut off may not say.
+    """
     try:
         yield
     except (click.ClickException, click.Abort):
         raise  # click tells these itself
     except BrokenPipeError:  # the reader has seen enough, as in `defectbench list runs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its end
-        sys.exit(0)
+        sys.exit(0 if exit_code == 1 else exit_code)
+    except KeyboardInterrupt:
+        if exit_code == 1:
+            raise
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise

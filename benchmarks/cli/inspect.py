@@ -136,19 +136,23 @@ def _save_picture(inspector: "Inspector", path: Path, verdict: "Verdict", out: P
 
 def _paths(images: tuple[str, ...]) -> Iterator[Path]:
     """Files as they are named; of folders and their subfolders all images, sorted; of `-` what standard input lists."""
-    from benchmarks.data.images import IMAGE_SUFFIXES
-
     for text in images:
         if text == "-":
             yield from (Path(line.rstrip("\n")) for line in sys.stdin if line.strip())
         elif (folder := Path(text)).is_dir():
-            yield from sorted(
-                path
-                for path in folder.rglob("*")
-                if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-            )
+            yield from _images_in(folder)
         else:
             yield folder
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    """Also those of formats that are not read: they are told, not passed over."""
+    from benchmarks.data.listing import UNREAD_IMAGES, listing
+
+    found = listing(folder)
+    yield from sorted([*found.images, *(path for path in found.others if path.suffix.lower() in UNREAD_IMAGES)])
+    for sub in found.folders:
+        yield from _images_in(sub)
 
 
 class _Rows:

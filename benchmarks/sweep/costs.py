@@ -19,7 +19,7 @@ from benchmarks.common.project import project_file
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep.plan import PlannedCell
-from benchmarks.sweep.work import Work, work_of
+from benchmarks.sweep.work import Work, fits_of, work_of
 
 REFERENCE = project_file("results", "speed", "cell_cost.csv")
 COLUMNS = {
@@ -87,8 +87,9 @@ def _work(record: Record) -> Work:
     method, result = record.identity.get("config", {}).get("method"), record.result
     if method is None or result is None or result.map_size is None or result.good is None or result.defective is None:
         return Work(None, None)
-    images = result.validation_images + result.good.total + result.defective.total
-    return work_of(method, record.kind, math.sqrt(math.prod(result.map_size)), images)
+    fits = fits_of(record.identity["config"].get("protocol", {}))
+    images = result.validation_images + fits * (result.good.total + result.defective.total)
+    return work_of(method, record.kind, math.sqrt(math.prod(result.map_size)), images, fits)
 
 
 def _mib(folder: Path) -> float:

@@ -17,7 +17,7 @@ from benchmarks.config.compose import register_categories, register_resolvers
 from benchmarks.config.overrides import chosen
 from benchmarks.store.paper import MVTEC_AD
 from benchmarks.store.record import Cell
-from benchmarks.sweep.work import Work, work_of
+from benchmarks.sweep.work import Work, fits_of, work_of
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,13 @@ def _work(config: DictConfig, facts: CategoryFacts | None) -> Work:
     method: dict[str, Any] = OmegaConf.to_container(config.method, resolve=True)  # type: ignore[assignment]
     if facts is None:
         return work_of(method, config.category.kind, None, None)
-    images = _held_out(config, facts) + facts.test_good + facts.test_defective
-    return work_of(method, config.category.kind, facts.side_px, images)
+    fits = fits_of(config.protocol)
+    images = _held_out(config, facts) + fits * (facts.test_good + facts.test_defective)
+    return work_of(method, config.category.kind, facts.side_px, images, fits)
 
 
 def _held_out(config: DictConfig, facts: CategoryFacts) -> int:
-    share: float = config.protocol.validation_share
+    share: float = config.protocol.validation_share if config.protocol.held_out == "split" else 1.0
     return round(share * facts.train_good)
 
 

@@ -63,7 +63,11 @@ def sweep_progress(
 
 def _seconds_of(left: Sequence[QueuedCell], jobs: Sequence[QueuedCell], ended: Mapping[int, Outcome]) -> float | None:
     """Expected times of the jobs that are left, scaled by how those that have ended did; else the mean of those."""
-    took = [(jobs[number].expected_seconds, outcome.seconds) for number, outcome in ended.items()]
+    took = [
+        (jobs[number].expected_seconds, outcome.seconds)
+        for number, outcome in ended.items()
+        if outcome.status == "finished"  # one that fails at once says nothing of the others
+    ]
     known = [(expected, seconds) for expected, seconds in took if expected]
     scale = sum(seconds for _, seconds in known) / sum(expected for expected, _ in known) if known else 1.0
     mean = sum(seconds for _, seconds in took) / len(took) if took else None

@@ -11,30 +11,37 @@ class Work:
     """None where the configuration does not tell; the time is then taken as it was measured."""
 
     training: float | None
-    """Pixels shown in training: samples x epochs x pixels of a sample. None for methods that are fitted in closed form."""
+    """Pixels shown in training, over all fits of a cell: samples x epochs x pixels of a sample, each training image a sample where
+    none are drawn. Of methods that are fitted in closed form the number of fits."""
     scoring: float | None
     """Pixels that a method works on to score all images: images x tiles x pixels of a tile x search steps."""
 
 
-def work_of(method: Mapping[str, Any], kind: str, original_px: float | None, images: int | None) -> Work:
+def work_of(method: Mapping[str, Any], kind: str, original_px: float | None, images: int | None, fits: int = 1) -> Work:
     """The work of a cell.
 
     Args:
         method: `method` of the resolved configuration.
         kind: of the category.
         original_px: side of the images' files, for methods that do not resize.
-        images: held-out and test images.
+        images: held-out and test images; each as often as it is scored.
+        fits: of the cell, see `fits_of`.
     """
     seen, train, model = method["inputs"][kind], method["train"], method["model"]
     side, patch = seen.get("px") or original_px, seen.get("patch")
     if side is None:
         return Work(None, None)
-    samples = train.get("samples")
-    training = None if samples is None else samples * train["epochs"] * (patch or side) ** 2
+    samples = train.get("samples") or 1  # all training images, whose number is nearly the same in cells of one method
+    training = fits * (samples * train["epochs"] * (patch or side) ** 2 if "epochs" in train else 1.0)
     if images is None:
         return Work(training, None)
     steps = model.get("search", {}).get("steps", 1)
     return Work(training, images * steps * (_tiles(side, patch, model["stride"]) * patch**2 if patch else side**2))
+
+
+def fits_of(protocol: Mapping[str, Any]) -> int:
+    """How often a cell fits its method: once, or with `held_out=cross` once for each fold."""
+    return int(protocol["folds"]) if protocol.get("held_out") == "cross" else 1
 
 
 def _tiles(side: float, tile: int, stride: int) -> int:

@@ -1,9 +1,11 @@
 """An inspector saved by a run decides as the run did, to the last bit, and says what it cannot use."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from PIL import Image
 
 from benchmarks.choose.page import _picture
 from benchmarks.cli import main
+from benchmarks.cli.errors import user_errors
 from benchmarks.common.errors import UserError
 from benchmarks.data.index import ImageFile
 from benchmarks.inspect import Inspector
@@ -201,6 +204,28 @@ def test_a_folder_that_is_no_inspector_and_a_damaged_one_are_refused(run: Path, 
     (copy / "weights.npz").write_bytes((copy / "weights.npz").read_bytes()[:1000])
     with pytest.raises(UserError, match=r"weights\.npz cannot be used"):
         Inspector.load(copy)
+
+
+def test_images_behind_links_and_of_other_formats_are_not_passed_over(parts: Path, run: Path, tmp_path: Path) -> None:
+    new, camera = tmp_path / "new", tmp_path / "camera"
+    new.mkdir(), camera.mkdir()
+    shutil.copy(parts / "parts" / "bad" / "00.png", camera)
+    (new / "today").symlink_to(camera)
+    assert "DEFECTIVE" in defectbench("inspect", str(run / "inspector"), str(new)).output
+    (new / "phone.heic").write_bytes(b"ftypheic")
+    (new / "notes.txt").touch()
+    result = defectbench("inspect", str(run / "inspector"), str(new))
+    assert result.exit_code == 2 and "phone.heic" in result.output and "notes.txt" not in result.output
+
+
+@pytest.mark.parametrize("end, code", [(BrokenPipeError, 2), (KeyboardInterrupt, 130)])
+def test_an_inspection_that_is_cut_off_says_neither_good_nor_defective(
+    monkeypatch: pytest.MonkeyPatch, end: type[BaseException], code: int
+) -> None:
+    monkeypatch.setattr("benchmarks.cli.errors.os", SimpleNamespace(**vars(os) | {"dup2": lambda *_: None}))
+    with pytest.raises(SystemExit) as ended, user_errors(exit_code=2):  # as `inspect` has it
+        raise end
+    assert ended.value.code == code
 
 
 def test_a_device_that_is_not_there_is_one_sentence(run: Path) -> None:

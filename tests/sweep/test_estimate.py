@@ -51,6 +51,19 @@ def test_cells_are_the_product_of_the_lists_where_methods_apply() -> None:
     }
 
 
+def test_work_grows_with_epochs_and_fits() -> None:
+    def work(*overrides: str) -> float:
+        cells, _ = wanted("data=mvtec_ad", "data.root=data", "category=bottle", *overrides)
+        assert cells[0].work.training is not None
+        return float(cells[0].work.training)
+
+    for method, epochs in (("stfpm", 100), ("rd4ad", 200)):
+        assert work(f"method={method}", "budget=paper") / work(f"method={method}", "budget=evening") == epochs / 5
+    for method in ("ae_l2", "padim"):
+        crossed = work(f"method={method}", "budget=evening", "protocol.held_out=cross")
+        assert crossed / work(f"method={method}", "budget=evening") == 5
+
+
 def test_the_command_line_overrules_what_an_experiment_sweeps_over() -> None:
     cells, left_out = wanted("experiment=builtin", "method=variation_model", "seed=3")
     papers = ["bottle", "capsule", "metal_nut", "pill", "screw", "toothbrush"]

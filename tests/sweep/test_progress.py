@@ -1,6 +1,7 @@
 """How a sweep stands, by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,13 @@ def test_jobs_of_unknown_length_take_the_mean_once_there_is_one() -> None:
     assert sweep_progress(jobs, set(), {}, 1).seconds_left is None
     assert "time left not known yet" in str(sweep_progress(jobs, set(), {}, 1))
     assert sweep_progress(jobs, {0}, {0: Outcome("finished", "", 8.0)}, 1).seconds_left == pytest.approx(16)
+
+
+@pytest.mark.parametrize("status", ["failed", "lost", "busy"])
+def test_what_did_not_run_says_nothing_of_the_time_left(status: Any) -> None:
+    jobs = [job(3600), job(3600), job(3600)]
+    now = sweep_progress(jobs, {0}, {0: Outcome(status, "", 3.0)}, parallel=1)
+    assert now.seconds_left == pytest.approx(7200)
 
 
 def test_a_sweep_at_its_end_says_no_time() -> None:
