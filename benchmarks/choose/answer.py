@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.choose.contenders import Contender, paired, ranked
+from benchmarks.choose.contenders import Contender, p_of_alike, paired, ranked
 from benchmarks.protocol.decision import Share
 
 SIGNIFICANCE = 0.05
@@ -11,8 +11,10 @@ USABLE = 0.5
 """Ours: a method that finds fewer than half of the bad parts is not called good enough."""
 DRAWN = (
     "Many of the drawn defects are tiny or faint on purpose, so the share that is found says little about real ones; "
-    "the order of the methods says more."
+    "the order of the methods, by the AUROC of their scores of drawn defects against good test images, says more."
 )
+ONLY = "It is the only method that ran: give it more --minutes to compare it with others."
+LIGHT = "The good test images differ from the training images: look at their light, position and focus."
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,17 @@ class Answer:
 
     ranking: tuple[Contender, ...]
     best: Contender | None
+    """The first of the ranking that is good enough."""
     equals: tuple[Contender, ...]
-    """Those that cannot be told apart from the first of the ranking."""
+    """Those below the shown one that cannot be told apart from it."""
     promise: Promise
     stand_in: bool
     sentences: tuple[str, ...]
+
+    @property
+    def shown(self) -> Contender:
+        """The method that the sentences and the page are of: the best, or the first of the ranking where none is good enough."""
+        return self.best or self.ranking[0]
 
 
 def answer(contenders: Sequence[Contender], promise: Promise, stand_in: bool) -> Answer:
@@ -48,63 +56,82 @@ def answer(contenders: Sequence[Contender], promise: Promise, stand_in: bool) ->
         stand_in: there was no bad part, so that defects were drawn into good images.
     """
     ranking = ranked(contenders)
-    first, rest = ranking[0], ranking[1:]
-    equals = tuple(one for one in rest if paired(first, one).p > SIGNIFICANCE)
-    best = first if _finds_enough(first, stand_in, promise) and _keeps(first, promise) else None
-    sentences = [_verdict(first, best, stand_in, promise), *_comparison(first, rest, equals)]
+    usable = [place for place, one in enumerate(ranking) if not _fault(one, stand_in, promise)]
+    place = usable[0] if usable else 0
+    passed_over, shown, rest = ranking[:place], ranking[place], ranking[place + 1 :]
+    best = shown if usable else None
+    equals = tuple(one for one in rest if p_of_alike(shown, one) > SIGNIFICANCE)
+    sentences = [_verdict(shown, best, stand_in, promise)]
+    sentences += _comparison(shown, rest, equals) if len(ranking) > 1 else [ONLY]
+    sentences += [f"Passed over: {one.title}, which {_fault(one, stand_in, promise)}." for one in passed_over]
     sentences += [DRAWN] if stand_in else []
-    sentences += [_false_alarms(first, promise), *_kinds(first, stand_in), _speed(first)]
+    sentences += [_false_alarms(shown, promise), *_kinds(shown, stand_in), _speed(shown)]
     return Answer(tuple(ranking), best, equals, promise, stand_in, tuple(sentences))
 
 
-def _finds_enough(one: Contender, stand_in: bool, promise: Promise) -> bool:
-    """At least half of the bad parts; of drawn defects, more than its false alarms explain."""
+def _fault(one: Contender, stand_in: bool, promise: Promise) -> str:
+    """Why a method is not good enough; empty if it is."""
     if one.found is None:
-        return False
-    return one.found.interval[0] > promise.bound if stand_in else one.found.ratio >= USABLE
-
-
-def _keeps(one: Contender, promise: Promise) -> bool:
-    """Whether it breaks its promise no more than chance explains."""
-    return one.false_alarms is None or one.false_alarms.interval[0] <= promise.bound
-
-
-def _verdict(first: Contender, best: Contender | None, stand_in: bool, promise: Promise) -> str:
-    things = "drawn defects (a stand-in, not real ones)" if stand_in else "bad parts"
-    if first.found is None:
-        return f"{first.title} ran, but there is neither a bad part nor a drawn defect to judge it by."
-    if best is not None:
-        return f"Use {best.title}: it finds {_share(first.found)} of the {things}."
-    if not _finds_enough(first, stand_in, promise):
-        return f"None is good enough: the best, {first.title}, finds only {_share(first.found)} of the {things}."
-    assert first.false_alarms is not None
+        return "has nothing to find"
+    if not _finds_enough(one.found, stand_in, promise):
+        return f"finds only {_share(one.found)} of the {_things(stand_in)}"
+    if one.false_alarms is None or one.false_alarms.interval[0] <= promise.bound:  # no more than chance explains
+        return ""
     return (
-        f"None is good enough: the best, {first.title}, raises false alarms on {_share(first.false_alarms)} of the "
-        f"good test images, "
-        f"more than the {percent(promise.bound)} that its threshold promises. The good test images differ from the "
-        f"training images: look at "
-        "their light, position and focus."
+        f"raises false alarms on {_share(one.false_alarms)} of the good test images, more than the {percent(promise.bound)} "
+        "that its threshold promises"
     )
 
 
-def _comparison(first: Contender, rest: Sequence[Contender], equals: Sequence[Contender]) -> list[str]:
-    if not rest:
-        return ["It is the only method that ran: give it more --minutes to compare it with others."]
-    runner_up = rest[0]
-    if runner_up in equals:
-        count = f"{len(first.right_N)} decided images"
+def _finds_enough(found: Share, stand_in: bool, promise: Promise) -> bool:
+    """At least half of the bad parts; of drawn defects, more than its false alarms explain."""
+    return found.interval[0] > promise.bound if stand_in else found.ratio >= USABLE
+
+
+def _things(stand_in: bool) -> str:
+    return "drawn defects (a stand-in, not real ones)" if stand_in else "bad parts"
+
+
+def _verdict(shown: Contender, best: Contender | None, stand_in: bool, promise: Promise) -> str:
+    if shown.found is None:
+        return f"{shown.title} ran, but there is neither a bad part nor a drawn defect to judge it by."
+    if best is not None:
+        return f"Use {best.title}: it finds {_share(shown.found)} of the {_things(stand_in)}."
+    said = f"None is good enough: the best, {shown.title}, {_fault(shown, stand_in, promise)}."
+    return f"{said} {LIGHT}" if _finds_enough(shown.found, stand_in, promise) else said
+
+
+def _comparison(shown: Contender, rest: Sequence[Contender], equals: Sequence[Contender]) -> list[str]:
+    said = []
+    if equals:
         names = ", ".join(one.title for one in equals)
-        return [
-            f"It cannot be told apart from {names}: on {count} their differences are within chance (paired sign test)."
-        ]
-    test = paired(first, runner_up)
-    return [
-        f"Runner-up: {runner_up.title}, which decides {test.better} images worse and {test.worse} better "
-        f"(paired sign test, p = {test.p:.2g})."
-    ]
+        said.append(f"It cannot be told apart from {names}: {_within_chance(shown)}.")
+    if rest and rest[0] not in equals:
+        said.append(f"Runner-up: {rest[0].title}, {_behind(shown, rest[0])}.")
+    return said
 
 
-def _false_alarms(first: Contender, promise: Promise) -> str:
+def _within_chance(shown: Contender) -> str:
+    if shown.stand_ins:
+        drawn, good = shown.wins_DG.shape
+        return (
+            f"on the scores of {drawn} drawn defects and {good} good test images the differences of AUROC are within chance "
+            "(DeLong's test)"
+        )
+    return f"on {len(shown.right_N)} decided images their differences are within chance (paired sign test)"
+
+
+def _behind(shown: Contender, runner_up: Contender) -> str:
+    if shown.stand_ins:
+        return (
+            f"with an AUROC of {runner_up.auroc:.3f} on drawn defects, not {shown.auroc:.3f} "
+            f"(DeLong's test, p = {p_of_alike(shown, runner_up):.2g})"
+        )
+    test = paired(shown, runner_up)
+    return f"which decides {test.better} images worse and {test.worse} better (paired sign test, p = {test.p:.2g})"
+
+
+def _false_alarms(shown: Contender, promise: Promise) -> str:
     asked = (
         f", not the {percent(promise.asked)} that was asked for, which takes more good images"
         if promise.alpha > promise.asked
@@ -114,24 +141,24 @@ def _false_alarms(first: Contender, promise: Promise) -> str:
         f"False-alarm rate: the threshold is set for {percent(promise.alpha)} of new good parts{asked}; proven from "
         f"{promise.held_out} good images is at most {percent(promise.bound)}"
     )
-    measured = first.false_alarms
+    measured = shown.false_alarms
     if measured is None:
         return f"{said}. Not measured, as no good image was left for testing."
     return f"{said}. Measured on the good test images: {_share(measured)}."
 
 
-def _kinds(first: Contender, stand_in: bool) -> list[str]:
-    kinds = first.found_by_kind()
+def _kinds(shown: Contender, stand_in: bool) -> list[str]:
+    kinds = shown.found_by_kind()
     if len(kinds) < 2:
         return []
     listed = "; ".join(f"{kind} {share.correct} of {share.total}" for kind, share in kinds.items())
     return [f"Found by kind{' of drawn defect' if stand_in else ''}: {listed}."]
 
 
-def _speed(first: Contender) -> str:
-    result = first.result
+def _speed(shown: Contender) -> str:
+    result = shown.result
     memory = f", {result.peak_memory_mib / 1024:.1f} GiB of memory" if result.peak_memory_mib else ""
-    return f"Cost here: {first.milliseconds:.0f} ms per image{memory}, fitted in {result.fit_seconds or 0:.0f} s."
+    return f"Cost here: {shown.milliseconds:.0f} ms per image{memory}, fitted in {result.fit_seconds or 0:.0f} s."
 
 
 def percent(rate: float) -> str:

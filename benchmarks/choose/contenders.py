@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.choose.auroc import same_auroc_p, wins
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.paired import SignTest, sign_test
 from benchmarks.store.record import SCORES, Record, Result
@@ -94,17 +95,33 @@ class Contender:
 
     @property
     def right_N(self) -> NDArray[np.bool_]:
-        """Whether each test image, and each drawn defect, was decided correctly."""
+        """Whether each test image was decided correctly."""
         test = self.test
-        real = ((test["score"] > self.threshold) == test["defective"]).to_numpy(dtype=bool)
-        return np.concatenate([real, np.array([result.found for result in self.stand_ins], dtype=bool)])
+        return ((test["score"] > self.threshold) == test["defective"]).to_numpy(dtype=bool)
+
+    @property
+    def wins_DG(self) -> NDArray[np.float64]:
+        """Whether each drawn defect scores above each good test image."""
+        good = self.test[~self.test["defective"]]
+        return wins(good["score"].to_numpy(float), np.array([result.score for result in self.stand_ins]))
+
+    @property
+    def auroc(self) -> float | None:
+        """Of bad parts against good test images, or of drawn defects where there are none; None without either."""
+        if self.stand_ins:
+            return float(self.wins_DG.mean())
+        return self.result.image.auroc if self.result.image else None
 
     @property
     def quality(self) -> tuple[float, float, float]:
-        """What contenders are ranked by: found minus false alarms, then image AUROC, then speed."""
-        found, alarms, image = self.found, self.false_alarms, self.result.image
+        """What contenders are ranked by: found minus false alarms, then AUROC, then speed.
+
+        By drawn defects the AUROC comes first: its order agrees with that on real defects, that of the shares found does not
+        (results/README.md).
+        """
+        found, alarms, auroc = self.found, self.false_alarms, self.auroc or 0.0
         balance = (found.ratio if found else 0.0) - (alarms.ratio if alarms else 0.0)
-        return balance, image.auroc if image else 0.0, -self.milliseconds
+        return (auroc, balance, -self.milliseconds) if self.stand_ins else (balance, auroc, -self.milliseconds)
 
 
 def contender(store: RunStore, record: Record, title: str, stand_ins: Sequence[StandInResult] = ()) -> Contender:
@@ -122,3 +139,8 @@ def ranked(contenders: Sequence[Contender]) -> list[Contender]:
 def paired(best: Contender, other: Contender) -> SignTest:
     """Exact test over the images that both decided, `other` against `best`."""
     return sign_test(other.right_N[None], best.right_N[None])
+
+
+def p_of_alike(best: Contender, other: Contender) -> float:
+    """Probability of their difference by chance, in what they are ranked by: decisions, or the AUROC of drawn defects."""
+    return same_auroc_p(best.wins_DG, other.wins_DG) if best.stand_ins else paired(best, other).p

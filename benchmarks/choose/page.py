@@ -27,8 +27,8 @@ BAR_REM = 8
 
 def write_page(path: Path, findings: Findings, request: Request, summary: str) -> None:
     """Write the page. Its pictures show the folder's images: mind who gets to see them."""
-    answer, first = findings.answer, findings.answer.ranking[0]
-    pictures, any_wrong = _pictures(first, request)
+    answer, shown = findings.answer, findings.answer.shown
+    pictures, any_wrong = _pictures(shown, request)
     environment = jinja2.Environment(loader=jinja2.PackageLoader("benchmarks.choose"), autoescape=True)
     page = environment.get_template("choose.html").render(
         name=request.category.name,
@@ -39,13 +39,13 @@ def write_page(path: Path, findings: Findings, request: Request, summary: str) -
         skipped=findings.skipped,
         pictures=pictures,
         any_wrong=any_wrong,
-        best_title=first.title,
-        grids=_grids(first.stand_ins),
+        shown=shown.title,
+        grids=_grids(shown.stand_ins),
         light=findings.light,
         moves=findings.moves,
         curve=findings.curve,
         summary=summary,
-        provenance=_provenance(first),
+        provenance=_provenance(shown),
     )
     write_text(path, page)
 
@@ -63,7 +63,7 @@ def _row(one: Contender) -> dict[str, str]:
         "found_width": f"{BAR_REM * one.found.ratio:.2f}" if one.found else "0",
         "alarms": _share(one.false_alarms),
         "alarms_width": f"{BAR_REM * one.false_alarms.ratio:.2f}" if one.false_alarms else "0",
-        "auroc": f"{result.image.auroc:.3f}" if result.image else "-",
+        "auroc": "-" if one.auroc is None else f"{one.auroc:.3f}",
         "ms": f"{one.milliseconds:.0f}",
         "fit": f"{result.fit_seconds or 0:.0f} s",
     }

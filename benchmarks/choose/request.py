@@ -42,22 +42,25 @@ def request_for(
         UserError: the folder cannot be used; too few good images; a bad image that is a good one too.
     """
     folder = folder.expanduser()
-    category, summary = read_folder(folder)
+    is_table = folder.is_file()
+    root = folder.parent.resolve() if is_table else folder.resolve()
+    category, summary = read_folder(folder, name=root.name)
     summary.survey.refuse()
     if len(category.train) < 3:
         raise UserError(
             f"{folder} has {len(category.train)} good images to learn from: three are the least, 50 a good start."
         )
     _refuse_copies(category.train)
-    root = folder.resolve() if folder.is_dir() else folder.resolve().parent
-    parts: list[str] = []  # where the images are, besides the folder itself
+    # a table is named to the runs: in its folder they would find none but a single .csv, and without it all images are good
+    below = root if is_table else root.parent
+    parts = [quoted("data.layout.table", str(root / folder.name))] if is_table else []
     if bad is not None:
         category = with_bad_parts(category, bad.expanduser())
-        parts = [quoted("data.bad", str(bad.expanduser().resolve()))]
+        parts.append(quoted("data.bad", str(bad.expanduser().resolve())))
     out, said = (out or RESULTS / root.name).expanduser(), str(summary)
     if is_large(category):
         table = out / "images.csv"
-        category = write_sample(category, root.parent, table)
+        category = write_sample(category, below, table)
         parts = [quoted("data.layout.table", str(table.absolute()))]  # which lists the bad parts, too
         said += f"\n  more than {MOST} images in a part: {MOST} are drawn by seed 0 and used, those listed in {table}"
     request = Request(
@@ -68,7 +71,7 @@ def request_for(
         out=out,
         overrides=(
             "data=folder",
-            quoted("data.root", str(root.parent)),
+            quoted("data.root", str(below)),
             quoted("category", root.name),
             f"data.fit={summary.fit}",
             *parts,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from benchmarks.inspect import Inspector
 
 FOLDS = 5
+"""Or as many as there are good images, if they are fewer."""
 CURVE = (5, 10, 20, 50)
 
 
@@ -133,25 +134,32 @@ def _try_all(
     return tried, skipped + left_out
 
 
+def _folds(images: int) -> int:
+    return min(FOLDS, images)
+
+
 def _minutes_of_all_folds(candidate: Candidate, request: Request, tried: Sequence[Contender]) -> float:
     """What a trained method will take, by what DFM took to look at an image."""
     train = as_asked(_overrides(candidate, request, request.out)).method.train
-    in_a_fold = len(request.category.train) * (FOLDS - 1) / FOLDS
-    scored = len(request.category.train) / FOLDS + len(request.category.test)
+    images = len(request.category.train)
+    folds = _folds(images)
+    in_a_fold = images * (folds - 1) / folds
+    scored = images / folds + len(request.category.test)
     look_ms = next((one.milliseconds for one in tried if one.method == "dfm"), UNKNOWN_LOOK_MS)
     shown = train.epochs * train.get("samples", in_a_fold)
-    return FOLDS * training_minutes(candidate.method, shown, round(scored), look_ms)
+    return folds * training_minutes(candidate.method, shown, round(scored), look_ms)
 
 
 def promise_of(images: int, alpha: float) -> Promise:
     """The lowest false-alarm rate that can be promised from so many good images, if the wanted one cannot."""
     possible = max(alpha, math.ceil(1e6 / (images + 1)) / 1e6)
-    return Promise(possible, alpha, cross_promise(possible, images, FOLDS), images)
+    return Promise(possible, alpha, cross_promise(possible, images, _folds(images)), images)
 
 
 def _tried(candidate: Candidate, request: Request, promise: Promise, stand_in: bool, say: Say) -> Contender:
     start = time.perf_counter()
-    crossed = ["protocol.held_out=cross", f"protocol.folds={FOLDS}", f"protocol.threshold=conformal:{promise.alpha!r}"]
+    folds, rule = _folds(promise.held_out), f"conformal:{promise.alpha!r}"
+    crossed = ["protocol.held_out=cross", f"protocol.folds={folds}", f"protocol.threshold={rule}"]
     found = _run(candidate, request, request.out, crossed, stand_in)
     say(f"{candidate.title}: {_in_short(found, stand_in)}, {time.perf_counter() - start:.0f} s")
     return found
@@ -164,10 +172,10 @@ def _run(candidate: Candidate, request: Request, results: Path, protocol: list[s
     with remembered():
         record = run(as_asked([*_overrides(candidate, request, results), *protocol]))
     found = contender(RunStore(results), record, candidate.title)
-    inspector, good = _inspector(found), good_images(request.category)
+    inspector, good = _inspector(found), _good_test_images(request.category)
     return replace(
         found,
-        inspect_ms=milliseconds(inspector, good),
+        inspect_ms=milliseconds(inspector, good or request.category.train),
         stand_ins=tuple(drawn(inspector, good)) if stand_in else (),
     )
 
@@ -194,26 +202,40 @@ def _inspector(one: Contender) -> "Inspector":
     return Inspector.load(one.folder / INSPECTOR)
 
 
-def good_images(category: Category) -> Sequence[ImageFile]:
-    """Good images that no method was fitted to; held-out ones where none is left for testing."""
-    return [image for image in category.test if not image.is_defective] or list(category.train)
+def _good_test_images(category: Category) -> list[ImageFile]:
+    return [image for image in category.test if not image.is_defective]
 
 
 def _ask_about(findings: Findings, request: Request, say: Say, start: float) -> None:
-    """Fill in what only the best method is asked: about light, focus and position, and about fewer good images."""
-    best = findings.answer.ranking[0]
-    say(f"{best.title}: light, focus and position ...")
-    inspector = _inspector(best)
-    findings.moves = moves(inspector, decoded(inspector, good_images(request.category)))
-    candidate = next(one for one in candidates(request.kind) if one.method == best.method)
+    """Fill in what only the method that is shown is asked: about light, focus and position, and about fewer good images."""
+    shown = findings.answer.shown
+    if good := _good_test_images(request.category):
+        say(f"{shown.title}: light, focus and position ...")
+        inspector = _inspector(shown)
+        findings.moves = moves(inspector, decoded(inspector, good))
+    else:  # most members were fitted to any other good image, and would hardly raise an alarm on it
+        findings.skipped.append(
+            "What light, focus and position do was not measured: no good image was left for testing."
+        )
+        say(findings.skipped[-1])
+    try:
+        _follow_curve(findings, request, say, start)
+    except (UserError, OSError) as error:  # the answer stands without the curve
+        findings.skipped.append(f"How many good images it takes was not measured to the end: {_first_line(error)}")
+        say(findings.skipped[-1])
+    if findings.curve and shown.found is not None:
+        findings.curve.append(CurvePoint(len(request.category.train), shown.found, shown.false_alarms))
+
+
+def _follow_curve(findings: Findings, request: Request, say: Say, start: float) -> None:
+    shown = findings.answer.shown
+    candidate = next(one for one in candidates(request.kind) if one.method == shown.method)
     points = iter([]) if candidate.is_trained else _curve(candidate, findings.answer, request)
     while (in_time := (time.perf_counter() - start) / 60 < request.minutes) and (point := next(points, None)):
         findings.curve.append(point)
-        say(f"{best.title} fitted to {point.images} good images: {point.found.correct} of {point.found.total} found")
+        say(f"{shown.title} fitted to {point.images} good images: {point.found.correct} of {point.found.total} found")
     if not in_time:
         findings.skipped.append("How many good images it takes was not measured to the end: the minutes were over.")
-    if findings.curve and best.found is not None:
-        findings.curve.append(CurvePoint(len(request.category.train), best.found, best.false_alarms))
 
 
 def _curve(candidate: Candidate, answered: Answer, request: Request) -> Iterator[CurvePoint]:

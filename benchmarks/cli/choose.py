@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from benchmarks.cli.errors import user_errors
-from benchmarks.common.errors import UserError
 
 
 @click.command()
@@ -69,13 +68,15 @@ def choose(
             click.echo(sentence)
         if findings.light is not None and findings.light.differs:
             click.echo(findings.light)
-        page = asked.request.out / "choose.html"
+        page, inspector = asked.request.out / "choose.html", asked.request.out / INSPECTOR
+        if (best := findings.answer.best) is None and inspector.exists():
+            findings.skipped.append(
+                f"{inspector} is of an earlier request; for this one none is good enough. Remove it if the parts are the same."
+            )
+            click.echo(findings.skipped[-1])
         write_page(page, findings, asked.request, asked.summary)
         click.echo(f"\nThe page: {page}")
-        if (best := findings.answer.best) is not None:
-            inspector = asked.request.out / INSPECTOR
+        if best is not None:
             shutil.rmtree(inspector, ignore_errors=True)
             shutil.copytree(best.folder / INSPECTOR, inspector)
             click.echo(f"Use it:   defectbench inspect {inspector} IMAGES --out pictures")
-        elif not findings.answer.ranking:
-            raise UserError("No method could be run.")

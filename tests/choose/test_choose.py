@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from benchmarks.choose import candidates, runner
+from benchmarks.choose import answer, candidates, runner
 from benchmarks.choose.request import request_for
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
@@ -170,6 +170,53 @@ def test_without_a_bad_part_drawn_defects_stand_in(
     assert "drawn defects (a stand-in, not real ones)" in result.output
     page = (tmp_path / "choose.html").read_text(encoding="utf-8")
     assert "The smallest defect that is found" in page and "a stand-in" in page
+
+
+def test_an_inspector_of_an_earlier_request_is_told_where_none_is_good_enough(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "ORDER", ("dfm",))
+    monkeypatch.setattr(answer, "USABLE", 1.1)
+    (tmp_path / "inspector").mkdir()
+    result = defectbench("choose", parts, *OPTIONS, "--out", tmp_path)
+    assert result.exit_code == 0 and "None is good enough" in result.output
+    said = f"{tmp_path / 'inspector'} is of an earlier request"
+    assert said in result.output and said in (tmp_path / "choose.html").read_text(encoding="utf-8")
+
+
+def test_few_good_images_none_for_testing_and_a_curve_that_breaks_off(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "ORDER", ("dfm",))
+    monkeypatch.setattr(runner, "FOLDS", 5)
+    monkeypatch.setattr(runner, "CURVE", (2, 3))
+    monkeypatch.setattr("benchmarks.run.cell.run", _failing_for(3))
+    for part, source, count in (("train/good", "OK", 4), ("test/bad", "NG", 4)):
+        (tmp_path / "few" / part).mkdir(parents=True)
+        for file in sorted((parts / source).iterdir())[:count]:
+            shutil.copy(file, tmp_path / "few" / part)
+    result = defectbench("choose", tmp_path / "few", *OPTIONS, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "out" / "choose.html").read_text(encoding="utf-8")
+    assert "4 good images" in result.output and "of 4 (" in result.output
+    assert "When light, focus or position change" not in page
+    for said in (
+        "What light, focus and position do was not measured: no good image was left for testing.",
+        "How many good images it takes was not measured to the end: no space left",
+    ):
+        assert said in result.output and said in page
+    assert 'class="number">2<' in page and 'class="number">3<' not in page and 'class="number">4<' in page
+
+
+def _failing_for(images: int) -> Callable[[Any], Any]:
+    from benchmarks.run.cell import run as original
+
+    def run(config: Any) -> Any:
+        if Path(config.results.dir).name == str(images):
+            raise UserError("no space left\nand more")
+        return original(config)
+
+    return run
 
 
 # -- bad input: one sentence, exit code 2, nothing lost ---------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""A folder or a table of parts: the runs read the images that `choose` read, the bad ones as bad."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.choose.request import request_for
+from benchmarks.config.compose import composed
+from benchmarks.config.targets import instantiated
+from benchmarks.data.index import Category
+from tests.inspect.test_inspector import drawn
+
+ROWS = [*((f"{number}.png", "ok") for number in range(8)), *((f"{number}.png", "scratch") for number in range(8, 11))]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    folder = tmp_path / "parts.v2"
+    folder.mkdir()
+    for name, label in ROWS:
+        drawn(int(name.removesuffix(".png")), label != "ok").save(folder / name)
+    return folder
+
+
+def both(path: Path, out: Path) -> tuple[Category, Category]:
+    """The category as `choose` takes it, and as its runs read it."""
+    request = request_for(path, None, 1.0, 0.1, None, "random", out).request
+    config = composed(["method=dfm", "method.weights=random", *request.overrides])
+    return request.category, instantiated(config.benchmark).read(config, make=False)
+
+
+def check(path: Path, out: Path) -> None:
+    asked, read = both(path, out)
+    assert (asked.name, asked.train, asked.test) == (read.name, read.train, read.test)
+    assert sum(image.is_defective for image in asked.test) == 3
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("labels.tsv", "\t"), ("labels.csv", ","), ("my labels.txt", ";")])
+def test_a_table_whatever_its_name(name: str, delimiter: str, parts: Path, tmp_path: Path) -> None:
+    lines = [delimiter.join(row) for row in [("path", "label"), *ROWS]]
+    (parts / name).write_text("\n".join(lines), encoding="utf-8")
+    check(parts / name, tmp_path / "out")
+
+
+def test_a_link_to_a_table_and_one_of_several(parts: Path, tmp_path: Path) -> None:
+    lines = [",".join(row) for row in [("path", "label"), *ROWS]]
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "all.csv").write_text("\n".join(lines), encoding="utf-8")
+    (parts / "labels.csv").symlink_to(tmp_path / "elsewhere" / "all.csv")
+    (parts / "older.csv").write_text("path,label\n0.png,ok\n", encoding="utf-8")
+    check(parts / "labels.csv", tmp_path / "out")
+
+
+@pytest.mark.parametrize("given", ["", "labels.csv"])
+def test_a_table_of_objects_by_the_name_of_its_folder(given: str, parts: Path, tmp_path: Path) -> None:
+    lines = ["path,label,object", *(f"{name},{label},{parts.name}" for name, label in ROWS), "0.png,ok,labels"]
+    (parts / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    check(parts / given, tmp_path / "out")
