@@ -70,24 +70,22 @@ def ranks(cells: Cells, left_out: Collection[str] = (), not_applicable: Collecti
         for m in methods
         if m not in whole
     }
+    runs = {method: cell.runs[0].record for (method, _), cell in able.items()}
     commands = [
-        _command(method, lacking, next(cell for (name, _), cell in able.items() if name == method).runs[0].record)
+        _command(runs[method], lacking)
         for method, lacking in missing.items()
-        if lacking
+        if lacking and runs[method].budget != EXTERNAL  # whose maps another program made
     ]
-    commands = [text for text in commands if text]
     if len(whole) < 2 or any(one is None for one in drawn.values()):
         return Ranks(tuple(whole), tuple(categories), None, best, missing, commands)
     found = ranking([one.only([here[n].index(m) for m in whole]) for n, one in drawn.items() if one is not None])
     return Ranks(tuple(whole[place] for place in found.order), tuple(categories), found, best, missing, commands)
 
 
-def _command(method: str, categories: Sequence[str], record: Record) -> str:
-    """To run a method on further categories as in a run of it; nothing where another program made its maps."""
-    if record.budget == EXTERNAL:
-        return ""
+def _command(record: Record, categories: Sequence[str]) -> str:
+    """To run a method on further categories as in a run of it."""
     benchmark = [text for text in record.overrides if text.startswith("benchmark=")]
-    return shlex.join(["defectbench", "run", "-m", *benchmark, f"method={method}", of_categories(categories)])
+    return shlex.join(["defectbench", "run", "-m", *benchmark, f"method={record.method}", of_categories(categories)])
 
 
 def meaningless(rows: pd.DataFrame) -> set[str]:

@@ -25,6 +25,7 @@ from benchmarks.config.compose import settle_flags
 from benchmarks.config.targets import instantiated, refuse_foreign_targets
 from benchmarks.inspect.specification import INSPECTOR
 from benchmarks.run.benchmark import Benchmark
+from benchmarks.run.epochs import wanted_epochs
 from benchmarks.run.isolation import isolated
 from benchmarks.run.precision import settle_precision
 from benchmarks.run.settings import check
@@ -175,16 +176,13 @@ def _lacking(store: RunStore, record: Record, config: DictConfig) -> str:
     """What a finished run was not told to keep, and is asked for now."""
     if record.result is None:
         return ""
-    folder = store.folder(record.cell)
-    possible = (
-        KEPT_ON_REQUEST if record.result.map_size else {CHECKPOINT: KEPT_ON_REQUEST[CHECKPOINT]}
-    )  # digits, tables
+    folder, has_maps = store.folder(record.cell), record.result.map_size is not None  # digits and tables have none
+    possible = KEPT_ON_REQUEST if has_maps else {CHECKPOINT: KEPT_ON_REQUEST[CHECKPOINT]}
     wanted = [setting for setting in possible if config[setting]]
     lacking = [f"{setting}=true" for setting in wanted if not any(folder.rglob(possible[setting]))]
-    passed = [
-        epoch for epoch in config.score_at_epochs if epoch < OmegaConf.select(config, "method.train.epochs", default=0)
-    ]
-    if any(not (folder / EPOCHS / str(epoch)).is_dir() for epoch in passed):
+    last = OmegaConf.select(config, "method.train.epochs", default=0)
+    on_the_way = [epoch for epoch in wanted_epochs(config) if epoch < last] if has_maps else []
+    if any(not (folder / EPOCHS / str(epoch)).is_dir() for epoch in on_the_way):
         lacking.append(f"score_at_epochs={config.score_at_epochs}")
     return " and ".join(lacking)
 

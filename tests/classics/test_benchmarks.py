@@ -42,6 +42,8 @@ def test_digits_from_command_to_report(tmp_path: Path, monkeypatch: pytest.Monke
     assert result.exit_code == 0, result.output
     assert len(told) == 4  # loggers get the final numbers
     assert "0 cells to run, 4 finished already" in run(tmp_path, *sweep).output
+    one = ["benchmark=mnist", "method=dense_ae", "category=digit_3", "seed=0", *QUIET, "score_at_epochs=[1]"]
+    assert "skipped" in run(tmp_path, *one).output  # digits are scored at the end alone
     report = defectbench("report", "--results", str(tmp_path))
     assert report.exit_code == 0 and "digit_3" in report.output and "nan" not in report.output
     with (tmp_path / "report" / "leaderboard.csv").open() as file:
