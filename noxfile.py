@@ -41,6 +41,23 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["-n", "auto", "-q"]))
 
 
+USE_EXTRAS = (
+    "tests/inspect/test_export.py",
+    "tests/inspect/test_inspector.py::test_an_exported_inspector_goes_on_inspecting",
+    "tests/methods/test_timm_features.py",
+    "tests/protocol/test_pixel_metrics.py",
+    "tests/sweep/test_launchers.py",
+)
+
+
+@nox.session
+def extras(session: nox.Session) -> None:
+    """What `tests` skips for want of ONNX, timm, adeval or submitit. OpenCV needs libGL (Debian: apt-get install libgl1)."""
+    install(session, "test", "onnx", "timm", "golden", "slurm", env=COMPILED)
+    session.run("python", "-c", "import adeval, cv2, onnxruntime, submitit, timm")  # or pytest skips their tests
+    session.run("pytest", *(session.posargs or ["-n", "auto", "-q", *USE_EXTRAS]))
+
+
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel, install it into an empty environment, and run a cell and its report in an empty folder."""

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOME = Path(__file__).resolve().parent / ".nox" / "start"
+PROJECT = Path(__file__).resolve().parent
+HOME = PROJECT / ".nox" / "start"
 PYTHON = HOME / "bin" / "python"
+PIP_INSTALL = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(PROJECT / "constraints.txt"))
 
 
 def check_python():
@@ -39,7 +41,7 @@ def install_nox():
 
     print(f"Installing nox and uv in {HOME} ...", flush=True)
     venv.create(HOME, clear=True, with_pip=True)
-    subprocess.check_call([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nox[uv]"])
+    subprocess.check_call([PYTHON, *PIP_INSTALL, "nox[uv]"])
 
 
 def main(sessions):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.blocks.chunks import images_at_once
-from methods.blocks.diversity import collapsed, diversity
+from methods.blocks.diversity import diversity, variety
 from methods.blocks.ssim import SSIM
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
@@ -143,7 +143,9 @@ class Autoencoder(Method):
             [self._backward(part, len(part) / len(batch)) for part in torch.split(batch, self._at_once)]
         ).sum()
         adam.step()
-        self._last_loss, self._last_images = loss, batch[: self._at_once]
+        self._last_loss = loss
+        if batch_idx == 0:  # the last batch may be a single image
+            self._first_images = batch
         self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
 
@@ -164,16 +166,17 @@ class Autoencoder(Method):
                 f"The loss became {loss} in epoch {self.current_epoch}: lower method.model.learning_rate."
             )
         with torch.no_grad():
-            self.output_diversity = diversity(self(self._last_images))
-        self.training_diversity = diversity(self._last_images)
+            made = [self(part_BCHW) for part_BCHW in torch.split(self._first_images, self._at_once)]
+        self.output_diversity = diversity(torch.cat(made))
+        self.training_diversity = diversity(self._first_images)
+        del self._first_images
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), self.learning_rate, weight_decay=self.weight_decay)
 
     def facts(self) -> dict[str, str | int | float]:
-        """How much reconstructions and images vary in the last batch of training (`methods.blocks.diversity`)."""
-        made, real = self.output_diversity.item(), self.training_diversity.item()
-        return {"output_diversity": made, "training_diversity": real, **collapsed(made, real)}
+        """How much reconstructions and images vary in the first batch of the last epoch (`methods.blocks.diversity`)."""
+        return variety("output", self.output_diversity.item(), self.training_diversity.item())
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
         return tiled_map(self._tile_map, images_BCHW, self.px, self.stride, self._at_once)

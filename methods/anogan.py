@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from methods.blocks.chunks import images_at_once
 from methods.blocks.dcgan import Discriminator, generator
-from methods.blocks.diversity import collapsed, diversity
+from methods.blocks.diversity import diversity, variety
 from methods.blocks.tiling import tiled_map
 from methods.contract import Method, MethodError
 
@@ -138,11 +138,12 @@ class AnoGAN(Method):
         """Cross entropy of telling real from generated images, a scalar."""
         with torch.no_grad():
             generated_BCHW = self.generator(z_BD)
-        return softplus(-self.discriminator(real_BCHW)).mean() + softplus(self.discriminator(generated_BCHW)).mean()
+        real_B, generated_B = (self.discriminator(images).float() for images in (real_BCHW, generated_BCHW))
+        return softplus(-real_B).mean() + softplus(generated_B).mean()
 
     def generator_loss(self, z_BD: Tensor) -> Tensor:
         """Cross entropy of passing generated images off as real, a scalar."""
-        return softplus(-self.discriminator(self.generator(z_BD))).mean()
+        return softplus(-self.discriminator(self.generator(z_BD)).float()).mean()
 
     def _update(self, adam: LightningOptimizer, network: nn.Module, loss: Tensor) -> None:
         adam.zero_grad()
@@ -163,7 +164,7 @@ class AnoGAN(Method):
     def facts(self) -> dict[str, str | int | float]:
         """How much 64 generated images vary, and the first batch of the last epoch (`methods.blocks.diversity`)."""
         made, real = diversity(self.generated(self.shown_z_ND)).item(), self.training_diversity.item()
-        return {"generated_diversity": made, "training_diversity": real, **collapsed(made, real)}
+        return variety("generated", made, real)
 
     @torch.no_grad()
     def generated(self, z_ND: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ fitted:
 * in closed form: subclass ``FittedMethod``, write ``observe`` (takes in a batch of training images) and ``fit`` (called once,
   after the last batch). Keep what was fitted in registered buffers, so that it lands in the checkpoint.
 
-Either way ``validation_step`` may be written: Lightning runs it on the held-out good images after each epoch, after ``fit``.
+Either way ``validation_step`` may be written: Lightning runs it on the held-out good images after each epoch, after ``fit``. Such
+a method gets no promise of a false-alarm rate: its scores of held-out images are not like those of images that it has not seen.
 Learning-rate schedules are returned by ``configure_optimizers``, and stepped for methods with manual optimisation too.
 Random numbers come from torch's global generator, which the runner seeds for the method alone. A method knows tensors, not
 files: what it has to show it returns from ``pictures``. What is promised here is checked in every run
@@ -50,6 +51,11 @@ class Method(pl.LightningModule):
     def has_own_score(cls) -> bool:
         """Whether the method writes `map_and_score`."""
         return cls.map_and_score is not Method.map_and_score
+
+    @classmethod
+    def sees_held_out(cls) -> bool:
+        """Whether the method itself uses the held-out images: it writes `validation_step`."""
+        return cls.validation_step is not pl.LightningModule.validation_step
 
     def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor | tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, enabled=False):  # maps are made in float32, whatever training was done in

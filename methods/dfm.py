@@ -3,12 +3,12 @@
 Papers: Ahuja et al., Probabilistic Modeling of Deep Features, 2019 (arXiv 1909.11786); Ndiour et al., FRE: A Fast Method for
 Anomaly Detection and Segmentation, BMVC 2023 (arXiv 2211.12650). Idea: principal components of whole-image features; what they
 cannot express of an image's features is anomalous, and where it lies says where the defect is.
-Cost: no training, and no random number: all seeds of the method give the same maps (the split of the images still differs).
+Cost: no training, and no random number: all seeds of the method give the same maps (the split of the images still differs). The
+features of all training images are held in float64 while fitting (131 kB an image at 256 px with a ResNet-18), and beside them the
+components, which are fewer than the images.
 Not reproduced: the papers' best rows use EfficientNet-B5, and several layers for the map.
 Published mean over MVTec AD with a ResNet-18, image AUROC: 0.936 (README of anomalib b7233686, one seed).
 """
-
-import math
 
 import torch
 from torch import Tensor
@@ -47,11 +47,12 @@ class DFM(FittedMethod):
 
     def fit(self) -> None:
         """Mean and principal components of the training images' features."""
-        features_ND = torch.cat(self._observed).double()
+        wider = self._observed[0].new_empty(0, dtype=torch.float64)
+        features_ND = torch.cat(self._observed, out=wider)
         self._observed = []
         mean_D = features_ND.mean(dim=0)
         self.mean_D = mean_D.float()
-        self.components_KD = principal_components(features_ND - mean_D, self.variance).float()
+        self.components_KD = principal_components(features_ND.sub_(mean_D), self.variance).float()
 
     def anomaly_map(self, images_BCHW: Tensor) -> Tensor:
         return self.map_and_score(images_BCHW)[0]
@@ -81,15 +82,22 @@ class DFM(FittedMethod):
 def principal_components(centred_ND: Tensor, variance: float) -> Tensor:
     """The fewest principal axes (K, D), orthonormal, that keep this share of the variance.
 
+    From the images' products (N, N): a singular value decomposition of the features themselves would copy them several times. Axes
+    along which the images vary by no more than rounding are none.
+
+    Args:
+        centred_ND: features less their mean, float64.
+
     Raises:
         MethodError: there is no variance.
     """
-    singular_K: Tensor
-    axes_KD: Tensor
-    _, singular_K, axes_KD = torch.linalg.svd(centred_ND, full_matrices=False)
-    kept_K = singular_K.square().cumsum(0) / singular_K.square().sum()
-    if not math.isfinite(kept_K[-1].item()):
+    squared_N, left_NN = (part.flip(-1) for part in torch.linalg.eigh(centred_ND @ centred_ND.T))
+    squared_K = squared_N[squared_N > squared_N[0] * len(squared_N) * torch.finfo(squared_N.dtype).eps]
+    if not len(squared_K):
         raise MethodError(
             f"The features of the {len(centred_ND)} training images are all alike: DFM needs two that differ."
         )
-    return axes_KD[: int((kept_K < variance).sum()) + 1]
+    share_K = squared_K.cumsum(0) / squared_K.sum()
+    kept = min(int((share_K < variance).sum()) + 1, len(squared_K))
+    axes_KD: Tensor = (left_NN[:, :kept] / squared_K[:kept].sqrt()).T @ centred_ND
+    return axes_KD

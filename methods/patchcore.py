@@ -20,7 +20,7 @@ from methods.blocks.coreset import Reservoir, greedy_k_centre, random_projection
 from methods.blocks.features import FeatureSource
 from methods.blocks.maps import enlarged
 from methods.blocks.neighbours import distances_to_nearest, nearest
-from methods.contract import FittedMethod
+from methods.contract import FittedMethod, MethodError
 
 BYTES = 4  # of a float32
 
@@ -34,9 +34,12 @@ class PatchCore(FittedMethod):
         max_bank: patches that are kept at most.
         projection: dimensions in which the patches to keep are chosen.
         neighbours: how many nearest patches a score averages.
-        reweight: patches of the bank around the nearest one that the paper's equation 7 looks at; 0 leaves it out.
+        reweight: patches of the bank around the nearest one that the paper's equation 7 looks at, 2 or more; 0 leaves it out.
         memory_mib: of training patches that are held while fitting. Where they need more, a uniform random sample of them is held.
         sigma: of the smoothing, in pixels.
+
+    Raises:
+        MethodError: `reweight` is neither 0 nor 2 or more.
     """
 
     bank_MD: Tensor
@@ -55,6 +58,11 @@ class PatchCore(FittedMethod):
         sigma: float,
     ) -> None:
         super().__init__()
+        if reweight != 0 and reweight < 2:
+            raise MethodError(
+                f"method.model.reweight={reweight}: it is 0 or a number from 2 on. A single patch has nothing to be weighed "
+                "against, and every image would score 0."
+            )
         self.share, self.max_bank, self.projection = share, max_bank, projection
         self.neighbours, self.reweight, self.memory_mib, self.sigma = neighbours, reweight, memory_mib, sigma
         self.source = FeatureSource(backbone, weights, layers)
@@ -94,9 +102,12 @@ class PatchCore(FittedMethod):
         return enlarged(scores_BPQ, images_BCHW.shape[2:], self.sigma), own_B
 
     def _most_anomalous(self, patches_BND: Tensor, scores_BN: Tensor) -> Tensor:
-        """The largest score of each image, (B,); re-weighted, it counts more if its nearest patch in the bank is a rare one."""
+        """The largest score of each image, (B,); re-weighted, it counts more if its nearest patch in the bank is a rare one.
+
+        A bank of one patch has none around it: the score stands as it is.
+        """
         score_B, place_B = scores_BN.max(dim=1)
-        if not self.reweight:
+        if not self.reweight or len(self.bank_MD) == 1:
             return score_B
         patch_BD = patches_BND[torch.arange(len(patches_BND)), place_B]
         nearest_BD = self.bank_MD[nearest(patch_BD, self.bank_MD, 1)[:, 0]]

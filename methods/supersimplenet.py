@@ -80,7 +80,7 @@ class SuperSimpleNet(FeatureTrained):
         masks_N1HW = perlin_masks(len(doubled_NCHW), size, self.perlin_threshold, OCTAVES, EMPTY_SHARE)
         masks_N1HW = masks_N1HW.to(doubled_NCHW.device)
         noisy_NCHW = doubled_NCHW + self.noise * torch.randn_like(doubled_NCHW) * masks_N1HW
-        map_N1HW, score_N = self._heads(noisy_NCHW)
+        map_N1HW, score_N = (logits.float() for logits in self._heads(noisy_NCHW))
         return (
             truncated_l1(map_N1HW, masks_N1HW, self.margin)
             + focal_loss(map_N1HW, masks_N1HW)

@@ -36,5 +36,5 @@ class TabularAutoencoder(SmallAutoencoder):
     def loss(self, samples: Tensor) -> Tensor:
         hidden_BK: Tensor = self.outer(samples)
         error = nn.functional.mse_loss(self.decoder(self.inner(hidden_BK)), samples)
-        penalty: Tensor = self.activity_penalty * hidden_BK.abs().sum(dim=1).mean()
+        penalty: Tensor = self.activity_penalty * hidden_BK.float().abs().sum(dim=1).mean()
         return error + penalty

@@ -4,6 +4,7 @@ import builtins
 import io
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,14 @@ def one_thread() -> None:
     """Several test processes share the cores; float32 is float32, as in a run."""
     torch.backends.cudnn.allow_tf32 = False
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def heard_hangup() -> Iterator[None]:
+    """Processes that a test starts hear SIGHUP, also where the tests themselves run under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(autouse=True)

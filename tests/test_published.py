@@ -66,6 +66,15 @@ def test_the_summary_quotes_what_no_threshold_exceeds(category: str) -> None:
         assert f" {cell['any_threshold_anomalous']:.2f} ({cell['paper_anomalous']:.2f}) |" in text, cell["method"]
 
 
+def test_the_summary_quotes_how_weak_a_test_reaching_a_pair_is() -> None:
+    text = (PROJECT / "results" / "README.md").read_text(encoding="utf-8")
+    cells = pd.concat(pd.read_csv(path) for path in PUBLISHED.glob("*/study/cells.csv"))
+    cells = cells[cells["reachable"].notna()]
+    own = f"{int(cells['reachable'].sum())} of {len(cells)}"
+    reached, others = (cells[name].fillna("").str.split().str.len().sum() for name in ("others_reached", "others"))
+    assert f"{reached} of {others} cases" in text and f"({own})" in text
+
+
 @pytest.mark.parametrize("name", ["curve/64k", "ablations/ssim_as_printed_32000"])
 def test_bottles_page_quotes_the_bound_of_longer_training_and_of_other_constants(name: str) -> None:
     store = RunStore(PUBLISHED / name)

@@ -19,7 +19,7 @@ LIGHT = "The good test images differ from the training images: look at their lig
 
 @dataclass(frozen=True)
 class Promise:
-    """What the thresholds promise about false alarms."""
+    """What the thresholds promise about false alarms, but for methods that use the held-out images themselves."""
 
     alpha: float
     """The threshold's level."""
@@ -77,9 +77,10 @@ def _fault(one: Contender, stand_in: bool, promise: Promise) -> str:
         return f"finds only {_share(one.found)} of the {_things(stand_in)}"
     if one.false_alarms is None or one.false_alarms.interval[0] <= promise.bound:  # no more than chance explains
         return ""
+    allowed = "is allowed" if one.sees_held_out else "its threshold promises"
     return (
         f"raises false alarms on {_share(one.false_alarms)} of the good test images, more than the {percent(promise.bound)} "
-        "that its threshold promises"
+        f"that {allowed}"
     )
 
 
@@ -137,10 +138,12 @@ def _false_alarms(shown: Contender, promise: Promise) -> str:
         if promise.alpha > promise.asked
         else ""
     )
-    said = (
-        f"False-alarm rate: the threshold is set for {percent(promise.alpha)} of new good parts{asked}; proven from "
-        f"{promise.held_out} good images is at most {percent(promise.bound)}"
+    proven = (
+        "nothing is proven, as the method uses the held-out images itself"
+        if shown.sees_held_out
+        else f"proven from {promise.held_out} good images is at most {percent(promise.bound)}"
     )
+    said = f"False-alarm rate: the threshold is set for {percent(promise.alpha)} of new good parts{asked}; {proven}"
     measured = shown.false_alarms
     if measured is None:
         return f"{said}. Not measured, as no good image was left for testing."

@@ -58,6 +58,13 @@ class Contender:
         return self.result.deciding_threshold
 
     @property
+    def sees_held_out(self) -> bool:
+        """Whether it uses the held-out images itself, so that its threshold promises nothing."""
+        from benchmarks.run.method import sees_held_out  # torch, which a mistyped folder is spared
+
+        return sees_held_out(self.record)
+
+    @property
     def test(self) -> pd.DataFrame:
         """The test images: path, defect_type, defective and the deciding `score`."""
         table = self.scores[self.scores["split"] == "test"]

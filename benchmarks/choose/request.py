@@ -10,13 +10,17 @@ import numpy as np
 from benchmarks.choose.runner import Request
 from benchmarks.choose.sample import MOST, is_large, write_sample
 from benchmarks.common.errors import UserError
+from benchmarks.common.files import write_text
 from benchmarks.config.overrides import quoted
 from benchmarks.data.images import decode
 from benchmarks.data.index import ImageFile
 from benchmarks.data.layouts import read_folder, with_bad_parts
+from benchmarks.data.listing import mark_written
 from benchmarks.data.summary import LOOK_PX, LOOKED_AT
 
 RESULTS = Path("results")
+PARTS = "parts.txt"
+"""In the folder of the results: where the parts lie that they are of."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ def request_for(
     """Read the folder and settle what is to be run.
 
     Raises:
-        UserError: the folder cannot be used; too few good images; a bad image that is a good one too.
+        UserError: the folder cannot be used; too few good images; a bad image that is a good one too; the results of other parts
+            lie where these would.
     """
     folder = folder.expanduser()
     is_table = folder.is_file()
@@ -58,6 +63,7 @@ def request_for(
         category = with_bad_parts(category, bad.expanduser())
         parts.append(quoted("data.bad", str(bad.expanduser().resolve())))
     out, said = (out or RESULTS / root.name).expanduser(), str(summary)
+    _claim(out, folder.resolve())
     if is_large(category):
         table = out / "images.csv"
         category = write_sample(category, below, table)
@@ -79,6 +85,25 @@ def request_for(
         weights=weights if weights in (None, "random", "imagenet") else str(Path(str(weights)).expanduser().resolve()),
     )
     return Asked(request, said)
+
+
+def _claim(out: Path, parts: Path) -> None:
+    """Note whose results a folder holds: two lines may both call theirs `parts`, and one's inspector never replaces the other's.
+
+    Raises:
+        UserError: it holds those of other parts.
+    """
+    note = out / PARTS
+    if note.is_file() and (others := note.read_text(encoding="utf-8").strip()) != str(parts):
+        raise UserError(
+            f"{out} holds the results of the parts in {others}, not of those in {parts}: add --out DIR for these. If they are the "
+            f"same parts, moved, remove {note}."
+        )
+    if not parts.is_relative_to(
+        out.resolve()
+    ):  # as with --out . beside the parts, which would be hidden from the next command
+        mark_written(out)
+    write_text(note, f"{parts}\n")
 
 
 def _refuse_copies(train: Sequence[ImageFile]) -> None:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
-from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
 from benchmarks.config.targets import instantiated
 from benchmarks.data.index import GOOD
@@ -24,6 +23,7 @@ from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.protocol.sample_decision import check_rate, threshold_at
 from benchmarks.run.contract_check import check_contract
 from benchmarks.run.loggers import tell_result
+from benchmarks.run.memory import peak_memory, start_memory_counters
 from benchmarks.run.method import make_method
 from benchmarks.run.scores import write_scores
 from benchmarks.run.state import CellState, KeepState, StateFile
@@ -98,7 +98,7 @@ class SampleBenchmark:
         Raises:
             UserError, MethodError: data or training with which the run cannot go on.
         """
-        reset_peak_memory()
+        start_memory_counters()
         data = _data(config, category)
         pl.seed_everything(stream_seed(config.seed, "method"), verbose=False)
         make = partial(make_method, config, columns=data.shape[-1])
@@ -140,9 +140,8 @@ class SampleBenchmark:
             has_masks=False,
             fit_seconds=keeper.fit_seconds,
             ms_per_image=ms_per_sample,
-            peak_memory_mib=peak_memory_mib(),
-            peak_gpu_memory_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
             facts={**category.facts, **method.facts()},
+            **peak_memory(),  # type: ignore[arg-type]  # by name
         )
         tell_result(trainer.loggers, result, folder)
         return result

@@ -83,7 +83,7 @@ WITHOUT_ASKING = "++hydra.launcher.when_stopped=cancel"
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_override)
 def run(overrides: tuple[str, ...]) -> None:
     """Run one method on one category, or sweep over lists with -m."""
-    with user_errors():
+    with user_errors(keeps_runs=True):
         from benchmarks.config.catalogue import method_names
 
         if not _says_what_to_run(overrides):
@@ -175,10 +175,10 @@ def report(
     if data_root is not None and not images:
         raise click.UsageError("--data-root says where the images of --images are: give both.")
     with user_errors():
+        from benchmarks.common.console import console
         from benchmarks.report.build import build
         from benchmarks.report.page import write_page
         from benchmarks.report.screen import show
-        from benchmarks.report.terminal import console
         from benchmarks.store.runs import Contents, RunStore
 
         store, out = RunStore(results), out or results / "report"
@@ -239,11 +239,12 @@ def runs(results: Path, cell: str | None, data_root: Path | None) -> None:
     follow from its scores; no table is made from it.
     """
     with user_errors():
-        from benchmarks.report.terminal import console
+        from benchmarks.common.console import console
         from benchmarks.store.progress import in_progress
-        from benchmarks.store.runs import RunStore
+        from benchmarks.store.runs import RunStore, check_is_there
         from benchmarks.sweep.status import grids, progress_table, run_statuses, runs_table, why
 
+        check_is_there(results)
         contents = RunStore(results).contents()
         if cell is not None:
             for line in why(results, contents.records, cell, data_root):

@@ -10,6 +10,7 @@ from types import FrameType
 import hydra
 from omegaconf import DictConfig
 
+from benchmarks.common.signals import end, ending
 from benchmarks.config.catalogue import CONF
 
 log = logging.getLogger("benchmarks")
@@ -26,7 +27,10 @@ def run(arguments: Sequence[str]) -> None:
     """
     sys.argv = ["defectbench run", *arguments]
     _let_help_texts_be_late()
-    signal.signal(signal.SIGTERM, _stop)
+    for number in ending():
+        signal.signal(
+            number, end
+        )  # the whole sweep; Lightning alone would note the signal and go on with the next cell
     signal.signal(signal.SIGINT, interrupted)
     _raised.clear()
     main()
@@ -59,8 +63,3 @@ def interrupted(signum: int, frame: FrameType | None) -> None:
     """Say what Ctrl-C leaves behind; Lightning would end the process without a word."""
     print("\nStopped. Finished runs are kept: re-run the same command to resume.", file=sys.stderr, flush=True)
     raise KeyboardInterrupt
-
-
-def _stop(signum: int, frame: FrameType | None) -> None:
-    """End the whole sweep; Lightning alone would note the signal and go on with the next cell."""
-    raise SystemExit(128 + signum)

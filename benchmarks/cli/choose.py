@@ -1,10 +1,22 @@
 """`defectbench choose`: from a folder of parts to the method that suits them."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
 from benchmarks.cli.errors import user_errors
+
+
+class Number(click.FloatRange):
+    """A number within bounds. Python compares nothing with nan, so click lets it pass all of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to reckon with.", param, ctx)
+        return number
 
 
 @click.command()
@@ -12,14 +24,14 @@ from benchmarks.cli.errors import user_errors
 @click.option("--bad", type=click.Path(path_type=Path), help="A folder of bad parts, if they lie elsewhere.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0.1),
+    type=Number(min=0.1),
     default=30.0,
     show_default=True,
     help="Methods are started within this time.",
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.02,
     show_default=True,
     help="False-alarm rate on good parts that the threshold is set for.",
@@ -40,21 +52,19 @@ def choose(
 ) -> None:
     """Find the method that suits the parts in FOLDER, and leave an inspector that looks at tomorrow's.
 
-    FOLDER holds good parts in good/ or OK/ and, if there are any, bad ones in bad/, NG/ or a folder per kind of defect; a
-    folder of good
-    images alone will do, and so will MVTec AD's layout or a CSV file. Nothing is copied or renamed. Stop it at any time: the same
-    command resumes.
+    FOLDER holds good parts in good/ or OK/ and, if there are any, bad ones in bad/, NG/ or a folder per kind of defect. A folder
+    of good images alone will do, and so will MVTec AD's layout or a CSV file. Nothing is copied or renamed. Stop it at any time:
+    the same command resumes.
 
     \b
     defectbench choose parts/
     defectbench inspect results/parts/inspector new_parts/ --out pictures
     """
-    with user_errors(exit_code=2):
-        import shutil
-
+    with user_errors(exit_code=2, keeps_runs=True):
         from benchmarks.choose.page import write_page
         from benchmarks.choose.request import request_for
         from benchmarks.choose.runner import choose as run_candidates
+        from benchmarks.common.files import replace_folder
         from benchmarks.common.logs import configure_logging
         from benchmarks.inspect.specification import INSPECTOR
 
@@ -77,6 +87,5 @@ def choose(
         write_page(page, findings, asked.request, asked.summary)
         click.echo(f"\nThe page: {page}")
         if best is not None:
-            shutil.rmtree(inspector, ignore_errors=True)
-            shutil.copytree(best.folder / INSPECTOR, inspector)
+            replace_folder(best.folder / INSPECTOR, inspector)
             click.echo(f"Use it:   defectbench inspect {inspector} IMAGES --out pictures")

@@ -31,10 +31,10 @@ def compare(before: Path, after: Path, out: Path | None) -> None:
     """
     try:
         with user_errors():
+            from benchmarks.common.console import console
             from benchmarks.common.files import write_text
             from benchmarks.report.compare import compare as compare_folders
             from benchmarks.report.compare import show
-            from benchmarks.report.terminal import console
             from benchmarks.store.runs import Contents
 
             comparison = compare_folders(before, after)

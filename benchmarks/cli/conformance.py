@@ -21,11 +21,15 @@ def conformance(folder: Path, answers: Path | None, out: Path | None) -> None:
     Maps, masks and labels as TIFF, PNG and CSV, with the exact answers as fractions: ties, constant maps, scores that a sigmoid
     saturates, 8-bit scores, regions that touch by a corner, empty masks. Exit code 1 if an answer is not exact.
     """
+    if out is not None and answers is None:
+        raise click.UsageError(
+            "--out is for verdicts: add --check ANSWERS.json, or leave it out to write the cases to FOLDER."
+        )
     with user_errors():
+        from benchmarks.common.console import console
         from benchmarks.common.files import write_text
         from benchmarks.conformance.cases import write
         from benchmarks.conformance.judge import judge, show
-        from benchmarks.report.terminal import console
 
         if answers is None:
             for path in write(folder):

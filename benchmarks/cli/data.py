@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from benchmarks.cli.errors import user_errors
+from benchmarks.common.words import number_of
 
 FOLDER = click.Path(path_type=Path)
 
@@ -26,8 +27,8 @@ def verify(categories: tuple[str, ...], root: Path) -> None:
     something is wrong; categories that are not there count only if they were named.
     """
     with user_errors():
+        from benchmarks.common.console import console
         from benchmarks.data.mvtec_ad import report_table, verify
-        from benchmarks.report.terminal import console
 
         reports = verify(root, tuple(name.rstrip("/") for name in categories) or None)
         console().print(report_table(reports))
@@ -60,7 +61,8 @@ def download(root: Path, archive: Path | None, accept_licence: bool) -> None:
             source = OmegaConf.load(CONF / "data" / "mvtec_ad.yaml").download
             archive = download_archive(source.sources, source.sha256, root.parent, source.file_name)
         unpacked = unpack(archive, root)
-        click.echo(f"{len(unpacked)} categories unpacked to {root}. Check them: defectbench data verify --root {root}")
+        found = number_of(len(unpacked), "category", "categories")
+        click.echo(f"{found} unpacked to {root}. Check: defectbench data verify --root {root}")
 
 
 @data.command()
@@ -77,4 +79,4 @@ def synthesize(root: Path, px: int, train_good: int, test_good: int, per_defect:
 
         spec = SyntheticSpec(px, train_good, test_good, per_defect, seed)
         folders = write_dataset(spec, root / spec.key())
-        click.echo(f"{len(folders)} categories in {root / spec.key()}")
+        click.echo(f"{number_of(len(folders), 'category', 'categories')} in {root / spec.key()}")

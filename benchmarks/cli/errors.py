@@ -16,11 +16,12 @@ INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 
 
 @contextmanager
-def user_errors(exit_code: int = 1) -> Iterator[None]:
+def user_errors(exit_code: int = 1, keeps_runs: bool = False) -> Iterator[None]:
     """One message instead of a traceback, and the exit code; with HYDRA_FULL_ERROR=1 the traceback.
 
     Args:
         exit_code: of an error; 2 where 0 and 1 say what was found, which a command that was cut off may not say.
+        keeps_runs: the command runs cells, of which the finished ones are kept.
     """
     try:
         yield
@@ -36,12 +37,12 @@ def user_errors(exit_code: int = 1) -> Iterator[None]:
     except Exception as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise
-        told = click.ClickException(printable(_in_words(error)))
+        told = click.ClickException(printable(_in_words(error, keeps_runs)))
         told.exit_code = exit_code  # type: ignore[misc]  # click looks at the instance
         raise told from error
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception, keeps_runs: bool) -> str:
     from hydra.errors import MissingConfigException
 
     if isinstance(error, UserError):
@@ -50,7 +51,7 @@ def _in_words(error: Exception) -> str:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         return f"There is no {group or 'configuration'}={option}. {nearest(option, error.options or [])}".strip()
     if said := refusal(error):
-        return f"{said} Finished runs are kept: fix this and re-run the same command."
+        return said + (" Finished runs are kept: fix this and re-run the same command." if keeps_runs else "")
     reasons = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
     return "\n".join(reasons) + f"\n(set {FULL_ERROR}=1 for the traceback)"
 

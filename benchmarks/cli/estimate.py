@@ -25,7 +25,8 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
     """
     with user_errors():
         from benchmarks.cli.overrides import arranged, checked
-        from benchmarks.report.terminal import console
+        from benchmarks.common.console import console
+        from benchmarks.store.runs import check_is_there
         from benchmarks.sweep.costs import measured, write_figures
         from benchmarks.sweep.estimate import estimate, in_words, methods_table
         from benchmarks.sweep.plan import planned_cells, workers_of
@@ -35,6 +36,8 @@ def estimate(multirun: bool, results: Path | None, figures: Path | None, overrid
             cells, left_out = planned_cells(rest)
         if not cells:
             raise UserError("Nothing to run: none of these methods applies to any of these categories.")
+        if results is not None:
+            check_is_there(results)
         known = measured(results or cells[0].results)
         found = estimate(cells, left_out, workers, known)
         if figures:

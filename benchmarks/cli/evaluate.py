@@ -1,5 +1,6 @@
 """`defectbench evaluate`: maps of other programs through our protocol."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,7 +8,20 @@ from tempfile import TemporaryDirectory
 import click
 
 from benchmarks.cli.errors import hydra_raises, user_errors
+from benchmarks.common.errors import UserError
 
+READ = ("protocol.", "category.", "data.layout.")
+"""Settings that the numbers of given maps follow from."""
+OPTIONS = {
+    "seed": "--seed",
+    "results.dir": "--results",
+    "data.root": "--root",
+    "data": "--dataset",
+    "data.name": "--dataset",
+    "method": "--method",
+    "method.name": "--method",
+}
+"""What says here what an override says to `run`."""
 FOLDER = click.Path(path_type=Path)
 
 
@@ -20,7 +34,13 @@ FOLDER = click.Path(path_type=Path)
 @click.option(
     "--dataset", default="folder", show_default=True, help="Name of the dataset; mvtec_ad is compared with the paper."
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the maps, if a method has several.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the maps, if a method has several.",
+)
 @click.option("--results", type=FOLDER, default=Path("results"), show_default=True, help="Folder that holds runs/.")
 def evaluate(
     maps: Path,
@@ -43,25 +63,43 @@ def evaluate(
     `defectbench run save_maps=true` keeps. The records have the budget "external"; tables show them beside runs of the same
     images, marked.
 
-    OVERRIDES of protocol and category are those of `defectbench run`, such as protocol.minimum_area=0.002 or
+    OVERRIDES of protocol, category and data.layout are those of `defectbench run`, such as protocol.minimum_area=0.002 or
     category.kind=texture.
     """
     with user_errors():
         from benchmarks.cli.overrides import checked
+        from benchmarks.common.files import plain_name
         from benchmarks.common.logs import configure_logging
         from benchmarks.data.map_archives import SUFFIXES, unpack
         from benchmarks.report.terminal import run_in_words
         from benchmarks.run.evaluate import Request, find_maps
         from benchmarks.run.evaluate import evaluate as evaluate_category
 
+        _refuse_unread(overrides)
+        if method is not None:
+            plain_name("--method", method)
         configure_logging()
         request = Request(root, dataset, results, seed, threshold, overrides)
         with checked(overrides), hydra_raises(), TemporaryDirectory() as unpacked:
-            if maps.suffix in SUFFIXES and maps.is_file():
+            if maps.suffix.lower() in SUFFIXES and maps.is_file():
                 request = replace(request, maps_from=str(maps))
-                method = method or maps.stem
+                method = plain_name("--method", method or maps.stem)
                 unpack(maps, root, Path(unpacked) / method)
                 maps = Path(unpacked)
             for folder in find_maps(maps, method):
                 click.echo(run_in_words(evaluate_category(folder, request)))
         click.echo(f"Tables: defectbench report --results {results}")
+
+
+def _refuse_unread(overrides: Iterable[str]) -> None:
+    """Settings of a run that say nothing of maps which are there already; without a word, the record would be of others.
+
+    Raises:
+        UserError: names the option to use.
+    """
+    for text in overrides:
+        key = text.lstrip("+~").partition("=")[0]
+        if not key.startswith(READ):
+            instead = f"use {OPTIONS[key]}" if key in OPTIONS else "leave it out"
+            read = ", ".join(f"{name}*" for name in READ)
+            raise UserError(f"{text} says how `run` makes maps, and these are made: {instead}. Read are {read}.")

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -15,6 +15,9 @@ from benchmarks.common.errors import UserError
 
 if TYPE_CHECKING:
     from benchmarks.inspect import Inspector, Verdict
+
+Found = tuple[Path, PurePath]
+"""An image, and where it lies in the folder that was named: there its picture goes."""
 
 FIELDS = ("image", "decision", "score", "threshold", "regions", "milliseconds", "error")
 
@@ -49,24 +52,27 @@ def inspect(
     """
     if pictures and out is None:
         raise click.UsageError("--pictures needs a folder to write to: add --out DIR.")
+    if not all(map(str.strip, images)):  # a variable that was never set; Python takes it for the working directory
+        raise click.UsageError("One of the IMAGES is an empty name: say . for the working directory.")
     with user_errors(exit_code=2):  # 1 says that something is defective
         from benchmarks.inspect import Inspector
 
         loaded = Inspector.load(inspector, device)
+        saved = None if out is None else _Pictures(out, of_all=pictures)
         with _table(table) as rows:
-            code = _inspect_all(loaded, _paths(images), rows, out, pictures, as_json)
+            code = _inspect_all(loaded, _paths(images), rows, saved, as_json)
     sys.exit(code)
 
 
 def _inspect_all(
-    inspector: "Inspector", paths: Iterator[Path], rows: "_Rows", out: Path | None, pictures: bool, as_json: bool
+    inspector: "Inspector", images: Iterator[Found], rows: "_Rows", pictures: "_Pictures | None", as_json: bool
 ) -> int:
     from benchmarks.inspect.drift import Drift
 
     drift = Drift(inspector.specification.held_out_scores, inspector.specification.threshold)
     told: set[str] = set()
     counts = {"good": 0, "defective": 0, "unreadable": 0}
-    for path in paths:
+    for path, inside in images:
         try:
             verdict = inspector(path)
         except UserError as error:
@@ -80,8 +86,8 @@ def _inspect_all(
         for note in set(verdict.notes) - told:
             told.add(note)
             click.echo(f"note: {path}: {note}", err=True)
-        if out is not None and (pictures or verdict.defective):
-            _save_picture(inspector, path, verdict, out)
+        if pictures is not None and (pictures.of_all or verdict.defective):
+            pictures.save(inspector, path, inside, verdict)
         if (warning := drift.add(verdict.score)) is not None:
             click.echo(warning, err=True)
     click.echo(
@@ -115,34 +121,66 @@ def _row(verdict: "Verdict") -> dict[str, Any]:
     }
 
 
-def _save_picture(inspector: "Inspector", path: Path, verdict: "Verdict", out: Path) -> None:
-    from benchmarks.data.images import open_image
-    from benchmarks.inspect.overlay import overlay
+class _Pictures:
+    """The folder of pictures, in the subfolders of the images. The next inspection overwrites its files.
 
-    specification = inspector.specification
-    picture = overlay(
-        open_image(path),
-        verdict.map_HW,
-        specification.usual,
-        specification.map_threshold,
-        verdict.regions,
-        inspector.decoding.bits,
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    names = [path.stem, *(f"{path.stem}-{number}" for number in range(2, 10_000))]
-    place = next(out / f"{name}.png" for name in names if not (out / f"{name}.png").exists())
-    picture.save(place)
+    Raises:
+        UserError: the folder holds images already that no inspection wrote.
+    """
+
+    def __init__(self, out: Path, of_all: bool) -> None:
+        from benchmarks.data.listing import images_below, is_written, mark_written
+
+        if not is_written(out) and (own := next(images_below(out), None)) is not None:
+            raise UserError(
+                f"--out {out} holds images that are no pictures of an inspection ({own}): name a new folder."
+            )
+        mark_written(out)
+        self.out, self.of_all = out, of_all
+        self._taken: set[str] = set()
+
+    def save(self, inspector: "Inspector", path: Path, inside: PurePath, verdict: "Verdict") -> None:
+        from benchmarks.data.images import open_image
+        from benchmarks.inspect.overlay import overlay
+
+        specification = inspector.specification
+        picture = overlay(
+            open_image(path),
+            verdict.map_HW,
+            specification.usual,
+            specification.map_threshold,
+            verdict.regions,
+            inspector.decoding.bits,
+        )
+        place = self._place(inside)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(place)
+
+    def _place(self, inside: PurePath) -> Path:
+        """A name that no other image of this inspection has: 1.png and 1.jpg may lie side by side."""
+        stem, number = self.out / inside.parent / inside.stem, 1
+        place = Path(f"{stem}.png")
+        while str(place).casefold() in self._taken:
+            number += 1
+            place = Path(f"{stem}-{number}.png")
+        self._taken.add(str(place).casefold())
+        return place
 
 
-def _paths(images: tuple[str, ...]) -> Iterator[Path]:
+def _paths(images: tuple[str, ...]) -> Iterator[Found]:
     """Files as they are named; of folders and their subfolders all images, sorted; of `-` what standard input lists."""
     for text in images:
         if text == "-":
-            yield from (Path(line.rstrip("\n")) for line in sys.stdin if line.strip())
+            yield from (_listed(Path(line.rstrip("\n"))) for line in sys.stdin if line.strip())
         elif (folder := Path(text)).is_dir():
-            yield from _images_in(folder)
+            yield from ((path, path.relative_to(folder)) for path in _images_in(folder))
         else:
-            yield folder
+            yield folder, PurePath(folder.name)
+
+
+def _listed(path: Path) -> Found:
+    """A path below the working directory keeps its folders, as `find .` lists them."""
+    return path, PurePath(path.name) if path.is_absolute() or ".." in path.parts else path
 
 
 def _images_in(folder: Path) -> Iterator[Path]:

@@ -24,7 +24,7 @@ def area(results: Path, out: Path | None) -> None:
     explains all methods of a category, and how the ranks of the methods change. Writes CSV files, a page and a summary.
     """
     with user_errors():
-        from benchmarks.report.terminal import console
+        from benchmarks.common.console import console
         from benchmarks.study.build import build, show
 
         show(build(results, out or results / "study" / "area"), console())
@@ -39,7 +39,7 @@ def thresholds(results: Path, out: Path | None) -> None:
     Rules are those of protocol.threshold: maximum, quantile:Q, conformal:ALPHA. Writes CSV files and a summary.
     """
     with user_errors():
-        from benchmarks.report.terminal import console
+        from benchmarks.common.console import console
         from benchmarks.study.thresholds import build, show
 
         show(build(results, out or results / "study" / "thresholds"), console())

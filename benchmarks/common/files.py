@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -13,19 +14,31 @@ from benchmarks.common.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling to write to; it takes the name `path` when the block ends well and is removed when it does not."""
+    """A temporary sibling to write to; it takes the name `path` when the block ends well and is removed when it does not.
+
+    Raises:
+        OSError: names `path`, whichever of the two the system refused.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    prefix, temporary = f".{path.name}.", None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o644)  # mkstemp makes files that others cannot read
         flush(temporary)
         temporary.replace(path)
         flush(path.parent)
+    except OSError as error:
+        if error.filename and Path(os.fsdecode(error.filename)).name.startswith(prefix):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -52,6 +65,23 @@ def move_folder(source: Path, target: Path) -> None:
     flush(target.parent)
     if source.parent != target.parent:
         flush(source.parent)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Copy a folder to a name; what has the name now keeps it until the copy is whole and on the disk."""
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    new, old = temporary / "new", temporary / "old"
+    try:
+        shutil.copytree(source, temporary / "copy")
+        move_folder(temporary / "copy", new)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        flush(target.parent)
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_file(path: Path) -> bytes:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds `benchmarks/` and `methods/`: the checkout, or site-packages."""
+RUN_FROM = ("benchmarks", "methods", "conf")
+"""What a run is made from: a file there that no commit holds may be the method that was run."""
 SHIPPED = CODE / "benchmarks" / "shipped"
 
 
@@ -27,14 +29,24 @@ def revision() -> str:
 
 
 def git_revision(checkout: Path) -> str:
-    """The commit of a checkout, marked where tracked files differ from it."""
+    """The commit of a checkout, marked where tracked files differ from it, or where code or settings are in no commit."""
     if not (checkout / ".git").exists():  # git would answer for a repository further up
         return "unknown"
     try:
         commit = _git(checkout, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(checkout, "status", "--porcelain", "--untracked-files=no") else "")
+        return commit + ("+changes" if _has_changes(checkout) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _has_changes(checkout: Path) -> bool:
+    """An ignored file counts only if Python or Hydra would read it: an editor's own files decide nothing."""
+    read = [f"{folder}/*{suffix}" for folder in RUN_FROM for suffix in (".py", ".yaml")]
+    return bool(
+        _git(checkout, "status", "--porcelain", "--untracked-files=no")
+        or _git(checkout, "ls-files", "--others", "--exclude-standard", "--", *RUN_FROM)
+        or _git(checkout, "ls-files", "--others", "--", *read)
+    )
 
 
 def _git(folder: Path, *args: str) -> str:

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import project_file
+from benchmarks.common.words import in_plural
 
 CONF = project_file("conf")
 OWN = "own"
@@ -69,7 +70,7 @@ def method_names(*kinds: str) -> list[str]:
 def methods() -> Iterator[tuple[str, str]]:
     """Name and summary of each method."""
     for name, config in options("method").items():
-        yield name, f"{config.title}: {' and '.join(config.inputs)}s"
+        yield name, f"{config.title}: {in_plural(config.inputs)}"
 
 
 def categories() -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ table of positions, and rendered in batches on the device.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from benchmarks.common.errors import UserError
+from benchmarks.data.images import Border, Mirror
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,10 @@ class Augmentation:
 
     rotation_deg: float
     translation: float
-    mirror: Sequence[str]
-    """Axes along which the image may be flipped: "horizontal", "vertical"."""
-    border: str
-    """How `grid_sample` fills what lies outside of the image: "border" (nearest pixel), "reflection" or "zeros"."""
+    mirror: Sequence[Mirror]
+    """Axes along which the image may be flipped."""
+    border: Border
+    """How `grid_sample` fills what lies outside of the image; "border" is the nearest pixel."""
     reason: str = ""
 
 
@@ -70,7 +72,7 @@ def draw_views(
             )
     centre_N2 = (size_xy - 1) / 2 + rng.uniform(-1, 1, (samples, 2)) * room_N2
     flip_N2 = np.ones((samples, 2))
-    for axis, name in enumerate(("horizontal", "vertical")):
+    for axis, name in enumerate(get_args(Mirror)):
         if name in augmentation.mirror:
             flip_N2[:, axis] = rng.choice([-1, 1], samples)
     turn_N22 = np.stack([np.stack([cos_N, -sin_N], -1), np.stack([sin_N, cos_N], -1)], -2) * flip_N2[:, None, :]

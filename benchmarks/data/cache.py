@@ -101,7 +101,10 @@ def load_images(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path
         UserError: an image cannot be read or has another size than `decoding` says.
     """
     if cache_dir is None:
-        return np.stack(list(_decoded(images, decoding)))
+        decoded = np.empty(_shape(images, decoding), np.uint8)  # a list of them all would be a second copy
+        for place, image_HWC in enumerate(_decoded(images, decoding)):
+            decoded[place] = image_HWC
+        return decoded
     path = cache_dir / "pixels" / f"{_key(images, decoding, cache_dir)}.npy"
     if path.exists() and not _is_sound(path):
         log.warning("%s has changed since it was written, or is incomplete: the images are decoded again", path)
@@ -127,10 +130,13 @@ def _key(images: Sequence[ImageFile], decoding: Decoding, cache_dir: Path) -> st
     return hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
 
 
+def _shape(images: Sequence[ImageFile], decoding: Decoding) -> tuple[int, int, int, int]:
+    return len(images), decoding.height, decoding.width, decoding.channels
+
+
 def _write(path: Path, images: Sequence[ImageFile], decoding: Decoding) -> None:
     """Write the .npy file image by image, with a checksum: a full disk is an OSError, where a memory map would be killed."""
-    shape = (len(images), decoding.height, decoding.width, decoding.channels)
-    header = io.BytesIO()
+    header, shape = io.BytesIO(), _shape(images, decoding)
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     total = hashlib.blake2b(header.getvalue(), digest_size=CHECKSUM)
     with path.open("wb") as file:

@@ -90,15 +90,19 @@ class DefectData(OrderedData):
         seen = self.input
         return Decoding.for_category(self.train, seen.px, seen.colour, seen.resample, seen.fit, seen.bits)
 
-    def read(self) -> None:
+    def read(self, other: "DefectData | None" = None) -> None:
         """Read the good training images: those to fit to and those held out.
 
         Left to Lightning, an image that cannot be read would leave torch's loaders patched for all later cells.
 
+        Args:
+            other: another fold of the same images, from which they are taken: K folds share one array.
+
         Raises:
             UserError: an image cannot be used.
         """
-        _ = self._train_pixels
+        source = other or self
+        self.decoding, self._train_pixels = source.decoding, source._train_pixels
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Float images (B, C, H, W), or augmented views that `on_after_batch_transfer` renders on the device."""
@@ -118,14 +122,18 @@ class DefectData(OrderedData):
     def test_dataloader(self) -> DataLoader[Any]:
         raise UserError("Test images are opened for scoring alone: no method may see them while it is fitted.")
 
-    def loader(self, files: Sequence[ImageFile], skip: int = 0) -> DataLoader[Any]:
-        """Any images but the first `skip`, opened now, as a method sees them in prediction, in their order."""
+    def loader(self, files: Sequence[ImageFile], skip: int = 0, batch_size: int | None = None) -> DataLoader[Any]:
+        """Any images but the first `skip`, opened now, as a method sees them in prediction, in their order.
+
+        Args:
+            batch_size: None for that of prediction.
+        """
         if set(files) <= set(self.train):
             pixels, chosen = self._train_pixels, self._places(files)
         else:
             pixels = load_images(files, self.decoding, self.cache_dir)
             chosen = np.arange(len(files))
-        return batches(Images(pixels, chosen[skip:]), self.predict_batch_size)
+        return batches(Images(pixels, chosen[skip:]), batch_size or self.predict_batch_size)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Render augmented views on the device."""

@@ -17,6 +17,8 @@ from benchmarks.common.errors import UserError
 
 Colour = Literal["gray", "rgb", "as_file"]
 Fit = Literal["squash", "pad", "crop"]
+Mirror = Literal["horizontal", "vertical"]
+Border = Literal["border", "reflection", "zeros"]
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000", "PPM")

@@ -41,14 +41,14 @@ def read_folder(path: Path, layout: Layout = ANYBODYS, name: str | None = None) 
     return category, summarise(category, survey(category))
 
 
-def with_bad_parts(category: Category, folder: Path) -> Category:
+def with_bad_parts(category: Category, folder: Path, layout: Layout = ANYBODYS) -> Category:
     """The category with further bad parts from a folder elsewhere: its subfolders are kinds of defects, images beside them
     are `bad`.
 
     Raises:
         UserError: the folder holds no image, one that is a good image of the category, or a folder that is good by its name.
     """
-    bad, findings = read_bad(folder, ANYBODYS)
+    bad, findings = read_bad(folder, layout)
     if not bad:
         raise UserError(
             f"{folder} holds no image: --bad (data.bad) takes a folder of bad parts, or of folders, one for each kind of defect."

@@ -13,6 +13,8 @@ from benchmarks.data.index import Finding
 
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir"})
+WRITTEN = ".defectbench"
+"""In a folder that the program wrote: its images, such as the pictures of `inspect`, are no parts."""
 UNREAD_IMAGES = frozenset(
     [
         ".heic",
@@ -52,7 +54,7 @@ class Listing:
 
 
 def listing(folder: Path) -> Listing:
-    """The entries of a folder that are not hidden; nothing if it is not there.
+    """The entries of a folder that are neither hidden nor the program's own; nothing if it is not there.
 
     Raises:
         UnusableData: an entry is neither file nor folder (a named pipe would be waited for), a link to a folder above it, or a
@@ -69,7 +71,8 @@ def listing(folder: Path) -> Listing:
             raise UnusableData(f"{path} is a link to a folder that it lies in. Remove it.")
         if entry.is_dir():
             check_name(path)
-            found.folders.append(path)
+            if not is_written(path):
+                found.folders.append(path)
         elif not entry.is_file():
             raise UnusableData(f"{path} is {what_is(path)}, not a file. Remove it.")
         else:
@@ -79,6 +82,19 @@ def listing(folder: Path) -> Listing:
 
 def _is_shown(entry: os.DirEntry[str]) -> bool:
     return not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FILES | SYSTEM_FOLDERS
+
+
+def is_written(folder: Path) -> bool:
+    """Whether the program wrote a folder, see `mark_written`."""
+    return (folder / WRITTEN).is_file()
+
+
+def mark_written(folder: Path) -> None:
+    """Make a folder whose images nobody takes for parts, wherever it lies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WRITTEN).write_text(
+        "Written by defectbench, which takes no image in here for a part.\n", encoding="utf-8"
+    )
 
 
 def check_name(path: Path) -> None:

@@ -32,15 +32,20 @@ def unpack(archive: Path, root: Path, folder: Path) -> None:
         root: the folder of the categories.
 
     Raises:
-        UserError: the file cannot be read or has another form, or a path is that of no image below `root`.
+        UserError: the file cannot be read or has another form, a path is that of no image below `root`, or two are of one image.
     """
     maps_NHW, paths = _read(archive)
     categories = {name: read_category(root, name) for name in sorted({_parts(archive, path)[0] for path in paths})}
+    first: dict[tuple[str, str], str] = {}
     for path, map_HW in zip(paths, maps_NHW, strict=True):
         name, image_name = _parts(archive, path)
         images = {image.name: image for image in (*categories[name].train, *categories[name].test)}
         if image_name not in images:
             raise UserError(f"{archive}: the path {path} is of no image: {root / name} has no {image_name}.")
+        if (name, image_name) in first:
+            both = f"by the paths {first[name, image_name]} and {path}"
+            raise UserError(f"{archive} holds two maps of {root / name / image_name}, {both}: keep one of them.")
+        first[name, image_name] = path
         image = images[image_name]
         write_map(folder / name / map_path(image), StoredMap(resize_map(map_HW, *size_of(image.path)), map_HW))
 
@@ -55,7 +60,7 @@ def _parts(archive: Path, path: str) -> tuple[str, str]:
 
 def _read(archive: Path) -> tuple[NDArray[np.float32], list[str]]:
     try:
-        found = _torch(archive) if archive.suffix == ".pt" else dict(np.load(archive, allow_pickle=False))
+        found = _torch(archive) if archive.suffix.lower() == ".pt" else dict(np.load(archive, allow_pickle=False))
         maps = next(found[name] for name in MAPS if name in found)
         paths = [str(path) for path in next(found[name] for name in PATHS if name in found)]
         maps_NHW = np.asarray(maps, dtype=np.float32)

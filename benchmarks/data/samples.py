@@ -91,8 +91,9 @@ class SampleData(OrderedData):
         return batches(_InMemory(self.prepared(self.samples.train[self.fitted_to])), self.batch_size, self.order())
 
     def val_dataloader(self, count: int | None = None) -> DataLoader[Any]:
-        """Held-out normal samples, all or the first so many."""
-        return batches(_InMemory(self.prepared(self.samples.train[self.held_out[:count]])), self.predict_batch_size)
+        """Held-out normal samples: all, or the first so many in one batch."""
+        held_out = self.prepared(self.samples.train[self.held_out[:count]])
+        return batches(_InMemory(held_out), count or self.predict_batch_size)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test samples, in their order."""

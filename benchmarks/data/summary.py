@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.words import number_of
 from benchmarks.data.images import Header, decode
 from benchmarks.data.index import Category, ImageFile, Level
 from benchmarks.data.survey import Survey
@@ -59,16 +60,12 @@ class Summary:
         return "\n".join(lines)
 
     def _counts(self) -> str:
-        bad = (
-            f"{self.bad} bad in {len(self.kinds)} kind{'' if len(self.kinds) == 1 else 's'}"
-            if self.bad
-            else "no bad one"
-        )
+        bad = f"{self.bad} bad in {number_of(len(self.kinds), 'kind')}" if self.bad else "no bad one"
         return f"{self.good} good, {bad}, {self.masks or 'no'} masks"
 
     def _pixels(self) -> str:
         height, width = self.sizes[0] if self.sizes else (0, 0)
-        others = f" and {len(self.sizes) - 1} other sizes" if len(self.sizes) > 1 else ""
+        others = f" and {number_of(len(self.sizes) - 1, 'other size')}" if len(self.sizes) > 1 else ""
         return f"{width} x {height}{others} {'gray' if self.gray else 'colour'}{'' if self.bits == 8 else f', {self.bits} bits'}"
 
 

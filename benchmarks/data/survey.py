@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common.errors import UnusableData, UserError
+from benchmarks.common.words import number_of
 from benchmarks.data.fingerprint import hash_of
 from benchmarks.data.headers import FileHeader, quick_header
 from benchmarks.data.images import Header, gray_histogram
@@ -145,7 +146,8 @@ def _counts(category: Category, held_out_share: float | None) -> Iterator[Findin
         )
     elif held_out_share is not None and (held_out := round(held_out_share * len(category.train))) < FEW_HELD_OUT:
         yield Finding(
-            "note", f"the threshold comes from {held_out} held-out images: it may be far off for good parts seen later."
+            "note",
+            f"the threshold comes from {number_of(held_out, 'held-out image')}: it may be far off for good parts seen later.",
         )
     if bad == len(category.test):
         yield Finding("warning", "no good test image: false alarms cannot be counted. Put good images into test/good.")
@@ -171,7 +173,7 @@ def _bit_depth(category: Category, headers: Mapping[Path, Header], bits: int | N
     if 0 < highest < 2**14:
         yield Finding(
             "error" if used <= 12 else "warning",
-            f"{len(deep)} training images have 16 bits, but their values end at {highest} ({looked_at[0]}), so that they would use "
+            f"{len(deep)} training image(s) have 16 bits, but their values end at {highest} ({looked_at[0]}), so they would use "
             f"{highest * 255 // 65535 + 1} of 256 gray levels: these are {used}-bit values. "
             + (f"Say input.bits={used + used % 2}" if gray else "Save them with 8 bits")
             + ", or input.bits=16 if they are right.",

@@ -214,10 +214,13 @@ def _region(mask_HW: NDArray[np.bool_], map_HW: NDArray[np.float32], size: tuple
 
 
 def _device(name: str) -> torch.device:
+    kinds = ("cpu", "cuda", "mps") if torch.backends.mps.is_available() else ("cpu", "cuda")
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UserError(f"There is no device {name!r}: say cpu, cuda, or cuda:1.") from None
+        device = torch.device("meta")  # which computes nothing
+    if device.type not in kinds:
+        raise UserError(f"There is no device {name!r} here: say cpu, cuda, or cuda:1.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"There is no GPU {name} here ({torch.cuda.device_count()} found): say --device cpu.")
     return device

@@ -3,7 +3,8 @@
 K models are fitted, each to all good images but those of one fold. A held-out image is scored by the model that has not seen it,
 a new image by all K. The new image's rank counts the held-out scores that lie below the score that *their* model gives it; no score
 is compared across models. With a threshold at the ceil((n + 1)(1 - alpha))-th smallest held-out score, a new good image raises an
-alarm with probability at most `cross_promise` (Vovk 2015; Barber et al., "Predictive inference with the jackknife+", 2021).
+alarm with probability at most `cross_promise` (Vovk 2015; Barber et al., "Predictive inference with the jackknife+", 2021). A
+method that uses the held-out images itself has seen them, so nothing is promised for it.
 """
 
 from math import inf

@@ -26,9 +26,10 @@ class PixelMetrics:
 
     auroc: float
     average_precision: float
-    region_overlap: float
-    """At the protocol's threshold: mean over all defect regions of the share that is covered (Table 3, upper value)."""
-    iou: float
+    region_overlap: float | None
+    """At the protocol's threshold: mean over all defect regions of the share that is covered (Table 3, upper value). None, as is
+    the next, where there is no threshold on the maps' scale (`held_out=cross`)."""
+    iou: float | None
     """At the protocol's threshold: intersection over union of found and true defect pixels, over the whole category."""
     aupro: float
     aupro_limit: float
@@ -112,8 +113,12 @@ class SortedPixels:
                 left = int(left_C[-1])
         return below_M, below_or_at_M
 
-    def metrics(self, threshold: float, aupro_limit: float) -> PixelMetrics:
-        """All metrics, with the protocol's threshold (a pixel is found if its score exceeds it) and the limit of AU-PRO."""
+    def metrics(self, threshold: float | None, aupro_limit: float) -> PixelMetrics:
+        """All metrics, with the protocol's threshold (a pixel is found if its score exceeds it) and the limit of AU-PRO.
+
+        Args:
+            threshold: None leaves out what depends on it.
+        """
         from benchmarks.protocol.insertion_points import insertion_points
 
         normal, defect = len(self.normal), len(self.defect_M)
@@ -130,18 +135,24 @@ class SortedPixels:
             precision += float(np.sum(found_C / (found_C + at_or_above_C)))
             areas_C = _area_of_step(above_C / normal, at_or_above_C / normal, aupro_limit)
             aupro += float(np.sum(self.weight_M[chunk] * areas_C))
-        limit = _largest_float32_up_to(threshold)
-        first_found = int(np.searchsorted(self.defect_M, limit, "right"))
-        false_positives = sum(len(part_N) - int(np.searchsorted(part_N, limit, "right")) for part_N in self.normal)
+        region_overlap, iou = (None, None) if threshold is None else self._at(threshold)
         return PixelMetrics(
             auroc=within_0_1(1 - misranked / defect),
             average_precision=within_0_1(precision / defect),
-            region_overlap=within_0_1(float(np.sum(self.weight_M[first_found:]))),
-            iou=(defect - first_found) / (defect + false_positives),
+            region_overlap=region_overlap,
+            iou=iou,
             aupro=within_0_1(aupro / aupro_limit),
             aupro_limit=aupro_limit,
             regions=self.regions,
         )
+
+    def _at(self, threshold: float) -> tuple[float, float]:
+        """Region overlap and intersection over union of the pixels above a threshold."""
+        limit, defect = _largest_float32_up_to(threshold), len(self.defect_M)
+        first_found = int(np.searchsorted(self.defect_M, limit, "right"))
+        false_positives = sum(len(part_N) - int(np.searchsorted(part_N, limit, "right")) for part_N in self.normal)
+        overlap = within_0_1(float(np.sum(self.weight_M[first_found:])))
+        return overlap, (defect - first_found) / (defect + false_positives)
 
     def pro_curve(self, points: int = 300) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Up to `points` exact points of the PRO curve, densest at low false-positive rates; the curve is straight in between.

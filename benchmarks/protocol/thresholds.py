@@ -2,6 +2,7 @@
 
 The promise holds where the held-out images and a new good image are exchangeable: made by the same process, none of them fitted to.
 A threshold at or above the k-th smallest of n held-out scores is then exceeded with probability at most 1 - k / (n + 1).
+A method that uses the held-out images itself (`Method.sees_held_out`) breaks that: whoever asks for a promise leaves it out.
 """
 
 import math

@@ -20,7 +20,7 @@ from benchmarks.store.columns import COLUMNS, validate
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import EXTERNAL, Record
 from benchmarks.store.references import read_published, shipped, with_references
-from benchmarks.store.runs import Contents, RunStore, Unreadable
+from benchmarks.store.runs import Contents, RunStore, Unreadable, check_is_there
 from benchmarks.store.scores import decisions
 
 Interval = Literal["wilson", "bootstrap"]
@@ -146,10 +146,7 @@ def read_contents(results: Path) -> Contents:
     Raises:
         UserError: there is no such folder, or it is not the one that holds `runs/`.
     """
-    if not results.is_dir():
-        raise UserError(
-            f"There is no folder {results}. Name the one that holds runs/ (results.dir of `defectbench run`)."
-        )
+    check_is_there(results)
     if not (results / "runs").is_dir():
         inside = results.name == "runs" or any(results.glob("*/*/seed=*"))
         hint = f"Did you mean {results.parent}?" if inside else "Make some runs with `defectbench run`."

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.words import number_of
 from benchmarks.protocol.paired import holm, sign_test
 from benchmarks.report.build import read_contents
 from benchmarks.report.formats import signed
@@ -233,8 +234,9 @@ def show(comparison: Comparison, console: Console) -> None:
     if len(changed):
         console.print(_table(changed))
     cells, paired = len(changes[KEY].drop_duplicates()), int((changes["test"] == PAIRED).sum())
+    counts = f"{number_of(cells, 'cell')} in common, {len(changed)} of {number_of(len(changes), 'share')} changed"
     console.print(
-        f"{cells} cells in common, {len(changed)} of {len(changes)} shares changed, {int(changes['beyond'].sum())} beyond chance "
+        f"{counts}, {int(changes['beyond'].sum())} beyond chance "
         f"({paired} tested image by image, {len(changes) - paired} by intervals)."
     )
     for words, names in (
@@ -246,7 +248,7 @@ def show(comparison: Comparison, console: Console) -> None:
         if names:
             console.print(f"{words}: {', '.join(names)}.", markup=False)
     if comparison.settings:
-        shown = [f"{change} ({count} cells)" for change, count in comparison.settings.items()]
+        shown = [f"{change} ({number_of(count, 'cell')})" for change, count in comparison.settings.items()]
         more = f"; and {len(shown) - MOST_SETTINGS} more" if len(shown) > MOST_SETTINGS else ""
         console.print(f"Settings that differ: {'; '.join(shown[:MOST_SETTINGS])}{more}.", markup=False)
 

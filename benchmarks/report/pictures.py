@@ -128,7 +128,7 @@ def images_of(run: Run, dataset_root: Path | None) -> dict[str, ImageFile]:
     try:
         category = read_category(root, name, data["layout"])
         if data.get("bad"):
-            category = with_bad_parts(category, Path(data["bad"]))
+            category = with_bad_parts(category, Path(data["bad"]), data["layout"])
         images = {image.name: image for image in category.test}
         missing = [path for path in of_split(run.scores, "test")["path"].tolist() if path not in images]
         if missing:

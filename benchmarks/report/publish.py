@@ -17,7 +17,7 @@ from benchmarks.report.compare import compare
 from benchmarks.report.folders import without_folders
 from benchmarks.store.epochs import EPOCHS, RESULT
 from benchmarks.store.identity import deciding
-from benchmarks.store.record import EXTERNAL, RECORD, Record
+from benchmarks.store.record import EXTERNAL, RECORD, Cell, Record
 from benchmarks.store.runs import Contents, RunStore
 from benchmarks.store.scores import decisions
 
@@ -49,12 +49,14 @@ def publish(source: Path, target: Path, rerun: Path | None = None, by: str = "")
     contents = read_contents(source)
     check(RunStore(source), contents)
     records = contents.records
-    standing = f"verified: {_confirmed(source, rerun, records)} re-run by {by}" if rerun is not None else SELF_REPORTED
+    confirmed = [] if rerun is None else _confirmed(source, rerun, records)
+    standing = f"verified: {', '.join(map(str, confirmed))} re-run by {by}" if confirmed else SELF_REPORTED
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.tmp-"))
     try:
         for record in records:
-            _copy(RunStore(source).folder(record.cell), RunStore(temporary).folder(record.cell), _of(record, standing))
+            own = IMPORTED if record.budget == EXTERNAL and record.cell not in confirmed else standing
+            _copy(RunStore(source).folder(record.cell), RunStore(temporary).folder(record.cell), own)
         build(temporary, temporary / "report")
         temporary.chmod(0o755)
         temporary.rename(target)
@@ -91,11 +93,12 @@ def _reason(store: RunStore, record: Record) -> str:
     return ""
 
 
-def _confirmed(source: Path, rerun: Path, records: Sequence[Record]) -> str:
-    """The cells that the re-run confirms.
+def _confirmed(source: Path, rerun: Path, records: Sequence[Record]) -> list[Cell]:
+    """The cells that the re-run confirms, at least one.
 
     Raises:
-        UserError: no cell in common, a copy instead of a re-run, other data or settings, or a difference beyond chance.
+        UserError: no cell in common, a copy instead of a re-run, the same maps evaluated twice, other data or settings, or a
+            difference beyond chance.
     """
     again = {record.cell: record for record in read_contents(rerun).records}
     common = [record for record in records if record.cell in again and again[record.cell].result is not None]
@@ -104,11 +107,21 @@ def _confirmed(source: Path, rerun: Path, records: Sequence[Record]) -> str:
     for record in common:
         if again[record.cell].started == record.started:
             raise UserError(f"{rerun} holds a copy of {record.cell}, not a re-run: both started at {record.started}.")
+        if (maps := _maps(record)) is not None and maps == _maps(again[record.cell]):
+            raise UserError(
+                f"{rerun} holds {record.cell} of the same maps as {source}: to evaluate them twice confirms no map. Make the maps "
+                "again with the other program, and evaluate those."
+            )
         if _inputs(again[record.cell]) != _inputs(record):
             raise UserError(f"{record.cell} ran on other data or with another configuration in {rerun}.")
     if compare(source, rerun).exceeds:
         raise UserError(f"{rerun} differs from {source} beyond chance: see `defectbench compare {source} {rerun}`.")
-    return ", ".join(str(record.cell) for record in common)
+    return [record.cell for record in common]
+
+
+def _maps(record: Record) -> str | int | float | None:
+    """The hash of the maps that another program made; None of a run of ours."""
+    return None if record.result is None else record.result.facts.get("maps_hash")
 
 
 def _inputs(record: Record) -> tuple[Any, ...]:
@@ -116,10 +129,6 @@ def _inputs(record: Record) -> tuple[Any, ...]:
         name: value for name, value in deciding(record.identity["config"]).items() if name != "trainer.accelerator"
     }
     return settings, record.identity.get("train_data"), record.test_data
-
-
-def _of(record: Record, standing: str) -> str:
-    return IMPORTED if record.budget == EXTERNAL and standing == SELF_REPORTED else standing
 
 
 def _copy(source: Path, target: Path, standing: str) -> None:

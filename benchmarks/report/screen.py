@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.common.words import number_of
 from benchmarks.report.build import Report
 from benchmarks.report.formats import mean_text, plain_cell, sides_of
 from benchmarks.report.pairs import TITLE, pairs_terminal
@@ -44,7 +45,7 @@ def show(report: Report, console: Console) -> None:
 
 def _list(console: Console, title: str, lines: int, table: Callable[[], Table]) -> None:
     if lines > LINES:
-        console.print(f"{title}: {lines} lines, in the files.")
+        console.print(f"{title}: {number_of(lines, 'line')}, in the files.")
     else:
         console.print(f"{title}:", table(), sep="\n")
 

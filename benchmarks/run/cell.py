@@ -19,7 +19,7 @@ from benchmarks.common.errors import UnusableData, UserError, refusal
 from benchmarks.common.files import plain_name, write_text
 from benchmarks.common.logs import logged_to
 from benchmarks.common.project import revision
-from benchmarks.common.words import printable
+from benchmarks.common.words import in_plural, printable
 from benchmarks.config.catalogue import applies
 from benchmarks.config.compose import settle_flags
 from benchmarks.config.targets import instantiated, refuse_foreign_targets
@@ -30,11 +30,11 @@ from benchmarks.run.isolation import isolated
 from benchmarks.run.precision import settle_precision
 from benchmarks.run.settings import check
 from benchmarks.run.standing import changes_of, identity_of
-from benchmarks.run.state import CellState, ends_at_sigterm
+from benchmarks.run.state import CellState, ends_in_order
 from benchmarks.run.threads import limited_threads, threads_of
 from benchmarks.store.epochs import EPOCHS
 from benchmarks.store.identity import Identity, named_files
-from benchmarks.store.lookup import Lookup
+from benchmarks.store.lookup import Lookup, is_kept
 from benchmarks.store.progress import Progress, state_folder
 from benchmarks.store.record import RECORD, SCORES, Cell, Record
 from benchmarks.store.runs import ERROR, RunStore
@@ -81,7 +81,7 @@ def _run(config: DictConfig, cell: Cell) -> Record:
     with store.claim(cell):
         record = None if config.force else _standing(store, cell, wanted, config, benchmark, category)
         if record is not None and (lacking := _lacking(store, record, config)):
-            log.info("%s is finished, but was run without %s: it is run again", cell, lacking)
+            log.info("%s is finished, but lacks the files of %s: it is run again", cell, lacking)
             record = None
         if record is None:
             record = _run_and_record(config, benchmark, category, wanted, store)
@@ -89,7 +89,7 @@ def _run(config: DictConfig, cell: Cell) -> Record:
             record = _under_its_new_name(store, record, wanted, config)
             log.info("skipped: %s is finished (force=true runs it again)", cell)
         _remove_state(state_folder(store.folder(cell)), wanted)
-        requests.keep(request, record)
+        requests.keep(request, record, _asked_for(config))
     return record
 
 
@@ -110,9 +110,7 @@ def _cell(config: DictConfig) -> Cell:
         plain_name(f"{what}.name", config[what].name)
     cell = Cell(config.method.name, config.category.name, config.seed)
     if not applies(config.method, config.category.kind):
-        raise UserError(
-            f"{cell.method} does not apply to {cell.category}: it takes {' and '.join(config.method.inputs)}s."
-        )
+        raise UserError(f"{cell.method} does not apply to {cell.category}: it takes {in_plural(config.method.inputs)}.")
     return cell
 
 
@@ -173,18 +171,24 @@ def _under_its_new_name(store: RunStore, record: Record, wanted: Identity, confi
 
 
 def _lacking(store: RunStore, record: Record, config: DictConfig) -> str:
-    """What a finished run was not told to keep, and is asked for now."""
+    """What is asked for now and a finished run was not told to keep, or was kept and is gone."""
     if record.result is None:
         return ""
     folder, has_maps = store.folder(record.cell), record.result.map_size is not None  # digits and tables have none
     possible = KEPT_ON_REQUEST if has_maps else {CHECKPOINT: KEPT_ON_REQUEST[CHECKPOINT]}
     wanted = [setting for setting in possible if config[setting]]
-    lacking = [f"{setting}=true" for setting in wanted if not any(folder.rglob(possible[setting]))]
+    lacking = [f"{setting}=true" for setting in wanted if not any(map(is_kept, folder.rglob(possible[setting])))]
     last = OmegaConf.select(config, "method.train.epochs", default=0)
     on_the_way = [epoch for epoch in wanted_epochs(config) if epoch < last] if has_maps else []
-    if any(not (folder / EPOCHS / str(epoch)).is_dir() for epoch in on_the_way):
+    if not all(is_kept(folder / EPOCHS / str(epoch)) for epoch in on_the_way):
         lacking.append(f"score_at_epochs={config.score_at_epochs}")
     return " and ".join(lacking)
+
+
+def _asked_for(config: DictConfig) -> list[str]:
+    """What a run is told to keep, by the names in its folder."""
+    files = [name for setting, name in KEPT_ON_REQUEST.items() if config[setting]]
+    return files + [f"{EPOCHS}/{epoch}" for epoch in wanted_epochs(config)]
 
 
 # -- running ----------------------------------------------------------------------------------------------------------------------
@@ -198,7 +202,7 @@ def _run_and_record(
     cell = Cell(config.method.name, config.category.name, config.seed)
     state = CellState(state_folder(store.folder(cell)), identity, config.checkpoint.minutes)
     begun = record = _begun(config, identity, warnings)
-    with ends_at_sigterm(), store.writing(record.cell) as folder, logged_to(folder / "log.txt"):
+    with ends_in_order(), store.writing(record.cell) as folder, logged_to(folder / "log.txt"):
         log.info("running: %s, budget %s", record.cell, record.budget)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         try:

@@ -222,7 +222,7 @@ def _record(
     identity = Identity(
         config=deciding,
         train_data="",  # what the other program was fitted to is not known
-        code=code_fingerprint([], [__name__, *Defects.modules]),
+        code=code_fingerprint([], [__name__, "benchmarks.data.map_files", *Defects.modules]),
         versions=provenance.versions(),
     )
     return Record(

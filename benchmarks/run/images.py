@@ -34,7 +34,17 @@ class Defects:
         f"benchmarks.{room}.{name}"
         for room, names in {
             "common": ("seeding",),
-            "data": ("augmentation", "cache", "datamodule", "datasets", "images", "masks", "order", "split"),
+            "data": (
+                "augmentation",
+                "cache",
+                "datamodule",
+                "datasets",
+                "images",
+                "masks",
+                "order",
+                "placement",
+                "split",
+            ),
             "protocol": (
                 "area_score",
                 "cross",
@@ -53,15 +63,16 @@ class Defects:
     )
 
     def read(self, config: DictConfig, make: bool = True) -> Category:
-        category = read_category(_data_root(config, make), config.category.name, layout_of(config))
+        layout = layout_of(config)
+        category = read_category(_data_root(config, make), config.category.name, layout)
         bad = _bad_parts(config)
-        return category if bad is None else with_bad_parts(category, bad)
+        return category if bad is None else with_bad_parts(category, bad, layout)
 
     def files(self, config: DictConfig, category: Category) -> list[Path]:
         bad = _bad_parts(config)
         folders = [category.root] if bad is None else [category.root, bad]
         table = layout_of(config).table
-        listed = [] if table is None else [Path(table)]
+        listed = [] if table is None else [Path(config.data.root) / table]  # as `read_category` takes it
         return [
             *folders,
             *listed,

@@ -44,7 +44,8 @@ def _signal_handlers() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    names = (signal.SIGINT, signal.SIGTERM, *(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal, name)))
+    optional = (getattr(signal, name) for name in ("SIGHUP", "SIGUSR1") if hasattr(signal, name))
+    names = (signal.SIGINT, signal.SIGTERM, *optional)
     before = {name: signal.getsignal(name) for name in names}
     try:
         yield

@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from benchmarks.common.errors import UserError
-from benchmarks.common.provenance import peak_memory_mib, reset_peak_memory
 from benchmarks.common.seeding import stream_seed
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.cache import memo_of
@@ -38,6 +36,7 @@ from benchmarks.run.committee import Committee
 from benchmarks.run.contract_check import check_contract
 from benchmarks.run.epochs import ScoreAtEpochs, wanted_epochs
 from benchmarks.run.loggers import tell_result
+from benchmarks.run.memory import peak_memory, start_memory_counters
 from benchmarks.run.method import make_method, method_class
 from benchmarks.run.scores import ScoreMaps, Scores, Take
 from benchmarks.run.state import CellState, KeepState, StateFile
@@ -50,6 +49,7 @@ log = logging.getLogger(__name__)
 
 SPLIT, CROSS = HELD_OUT = ("split", "cross")
 """Values of `protocol.held_out`."""
+NO_PROMISE = {"no_promise": "the method itself uses the held-out images"}
 NO_FACTS: Mapping[str, str | int | float] = {}
 
 
@@ -64,12 +64,12 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
     Raises:
         UserError, MethodError: data or training with which the run cannot go on.
     """
-    _start_memory_counters()
+    start_memory_counters()
     epochs = wanted_epochs(config)
     fits = _fits(config, category)
     rule, scores = _rule(config, fits), _scores(config, category, _maps_folder(config, folder))
     for fit in fits:
-        fit.data.read()
+        fit.data.read(fits[0].data)
     maps, methods, fit_seconds = ScoreMaps(), list[Method](), 0.0
     with scores.kept_in(folder):
         for number, fit in enumerate(fits):
@@ -117,12 +117,7 @@ def _facts(methods: Sequence[Method]) -> dict[str, str | int | float]:
 
 def _costs(fit_seconds: float, ms_per_image: float) -> dict[str, Any]:
     """What a cell has taken up to now; an inspector is saved later, and does not count."""
-    return {
-        "fit_seconds": fit_seconds,
-        "ms_per_image": ms_per_image,
-        "peak_memory_mib": peak_memory_mib(),
-        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
-    }
+    return {"fit_seconds": fit_seconds, "ms_per_image": ms_per_image, **peak_memory()}
 
 
 def check_request(config: DictConfig, category: Category) -> None:
@@ -138,11 +133,11 @@ def check_request(config: DictConfig, category: Category) -> None:
 def _first_maps(
     trainer: pl.Trainer, maps: ScoreMaps, data: DefectData, method: Method, count: int
 ) -> NDArray[np.float32]:
-    """Maps (count, H, W) of the first held-out images, made together."""
+    """Maps (count, H, W) of the first held-out images, made together; where only one is held out, of fitted ones as well."""
     found: list[NDArray[np.float32]] = []
-    files = data.validation_files[:count]
+    files = [*data.validation_files, *data.fit_files][:count]
     maps.start(files, lambda image, map_HW, own: found.append(map_HW))
-    trainer.predict(method, data.loader(files), return_predictions=False)
+    trainer.predict(method, data.loader(files, batch_size=count), return_predictions=False)
     return np.stack(found)
 
 
@@ -226,11 +221,13 @@ def _promise(config: DictConfig, rule: Rule, scores: Scores) -> dict[str, str | 
     promise = rule.promise(images, config.protocol.folds if crossed else None)
     if promise is None:
         return {"threshold_rule": str(rule)}
+    said = {"threshold_rule": str(rule)} | ({"held_out": f"{CROSS}:{config.protocol.folds}"} if crossed else {})
+    if method_class(config).sees_held_out():
+        return {**said, **NO_PROMISE}
     log.info(
         "threshold %s from %d held-out images: a false-alarm rate of at most %.3g is promised", rule, images, promise
     )
-    held_out = {"held_out": f"{CROSS}:{config.protocol.folds}"} if crossed else {}
-    return {"threshold_rule": str(rule), **held_out, "promised_false_alarm_rate": round(promise, 6)}
+    return {**said, "promised_false_alarm_rate": round(promise, 6)}
 
 
 def result_of(
@@ -290,7 +287,7 @@ def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | 
         return None
     fpr, pro = pixels.pro_curve()
     pd.DataFrame({"false_positive_rate": fpr, "region_overlap": pro}).to_csv(folder / "pro_curve.csv", index=False)
-    return pixels.metrics(scores.threshold, scores.protocol.aupro_limit)
+    return pixels.metrics(scores.map_threshold, scores.protocol.aupro_limit)
 
 
 def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectData:
@@ -311,9 +308,3 @@ def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectDa
 def _maps_folder(config: DictConfig, folder: Path) -> Path | None:
     """`maps/<method>/<category>`, so that `maps` is what `defectbench evaluate` and MVTec's own program expect."""
     return folder / "maps" / config.method.name / config.category.name if config.save_maps else None
-
-
-def _start_memory_counters() -> None:
-    reset_peak_memory()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()

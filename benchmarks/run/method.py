@@ -6,7 +6,8 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
-from benchmarks.config.targets import instantiated
+from benchmarks.config.targets import instantiated, refuse_foreign_targets
+from benchmarks.store.record import Record
 from methods.contract import Method
 
 
@@ -24,6 +25,17 @@ def method_class(config: DictConfig) -> type[Method]:
     if not issubclass(found, Method):
         raise UserError(f"{_file(config)}: model._target_={target} is no Method.")
     return found
+
+
+def sees_held_out(record: Record) -> bool:
+    """Whether the method of a stored run itself uses the held-out images; False where `conf/` does not know its class."""
+    target = record.identity["config"].get("method", {}).get("model", {}).get("_target_")
+    config = OmegaConf.create({"method": {"name": record.method, "model": {"_target_": target}}})
+    try:
+        refuse_foreign_targets(config)  # a stored run may come from anywhere
+        return method_class(config).sees_held_out()
+    except UserError:
+        return False
 
 
 def make_method(config: DictConfig, **learnt: Any) -> Method:

@@ -8,10 +8,12 @@ from typing import Any, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.config.overrides import PLACES
-from benchmarks.data.images import RESAMPLING, Colour, Fit
+from benchmarks.data.images import RESAMPLING, Border, Colour, Fit, Mirror
 
 COUNT = re.compile(r"(^|[._])(batch_size|epochs|samples|search_steps|patches|images|px)$")
 """Null, which takes all or has no limit, or a whole number from 1 on."""
+PLACE = re.compile(r"\.\d+$")
+"""In a list, after the list's own key."""
 WHOLE_FROM = {"protocol.folds": 2, "data.layout.test_seed": 0}
 SHARES = ("protocol.validation_share", "data.layout.test_share")
 CHOICES = {
@@ -19,7 +21,10 @@ CHOICES = {
     "input.fit": get_args(Fit),
     "input.resample": tuple(RESAMPLING),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+    "category.augmentation.mirror": get_args(Mirror),
+    "category.augmentation.border": get_args(Border),
 }
+"""Of a list, what each of its values may be. Null says that a method or trainer has no such setting; a category's are all used."""
 BITS = range(1, 17)
 NEEDED = ("results.dir", "data.root")
 
@@ -30,7 +35,7 @@ def out_of_range(config: DictConfig) -> Iterator[str]:
         _flat(OmegaConf.to_container(config, resolve=True)), key=lambda found: found[0].startswith("method.")
     )
     for key, value in settings:  # a method's settings last: they follow from others
-        said = f"{key}={value}: "
+        said, choices = f"{key}={value}: ", CHOICES.get(PLACE.sub("", key))
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{said}it must be a finite number."
         elif value is not None and COUNT.search(key) and not _is_whole(value, 1):
@@ -39,8 +44,8 @@ def out_of_range(config: DictConfig) -> Iterator[str]:
             yield f"{said}it must be a whole number from {WHOLE_FROM[key]} on."
         elif key in SHARES and not (isinstance(value, int | float) and 0 < value < 1):
             yield f"{said}it is a share of the good images, between 0 and 1."
-        elif value is not None and value not in CHOICES.get(key, (value,)):
-            yield f"{said}it is one of {', '.join(CHOICES[key])}."
+        elif choices and value not in choices and (value is not None or key.startswith("category.")):
+            yield f"{said}it is one of {', '.join(choices)}."
         elif key == "input.bits" and value is not None and value not in BITS:
             yield f"{said}it is a number of bits from 1 to 16."
         elif key.startswith("score_at_epochs.") and not _is_whole(value, 1):

@@ -127,9 +127,9 @@ class Scores:
     ) -> None:
         """Score the map of a test image; its pixels are taken at the mask's size, where the image has that size too."""
         self._add("test", image, map_HW.shape, columns or self._columns(map_HW, own))
-        if not image.is_defective:
+        if not image.is_defective and self.map_threshold is not None:
             area = area_in_pixels(self.protocol.minimum_area, map_HW.size)
-            self.false_alarms.append(regions_above(map_HW, self.threshold, area))
+            self.false_alarms.append(regions_above(map_HW, self.map_threshold, area))
         if self.pixels is None and self.maps_folder is None:
             return
         if at_image_size_HW is None:
@@ -138,6 +138,11 @@ class Scores:
             self._add_pixels(self.pixels, image, at_image_size_HW)
         if self.maps_folder is not None:
             self._write(image, map_HW, at_image_size_HW)
+
+    @property
+    def map_threshold(self) -> float | None:
+        """The threshold for a test image's map; None with `held_out=cross`, whose threshold ranks K scores, not their mean map."""
+        return None if any(self._fold) else self.threshold
 
     @property
     def held_out(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common import provenance
-from benchmarks.config.compose import composed
+from benchmarks.config.compose import composed, settle_flags
 from benchmarks.config.targets import instantiated, targets
 from benchmarks.data.fingerprint import content_of
 from benchmarks.run.benchmark import Benchmark
@@ -63,6 +63,14 @@ def identity_of(config: DictConfig, benchmark: Benchmark, train_data: str) -> Id
         code=code_fingerprint(_modules(resolved["method"]), [*benchmark.modules, *_modules(resolved["data"])]),
         versions=provenance.versions(*_libraries(resolved["method"])),
     )
+
+
+def identity_without_images(config: DictConfig) -> Identity:
+    """The part of a request's identity that needs none of its images: settings, code and versions."""
+    settled = deepcopy(config)
+    settle_flags(settled)
+    settle_precision(settled)
+    return identity_of(settled, instantiated(settled.benchmark), "")
 
 
 def _libraries(method: dict[str, Any]) -> list[str]:

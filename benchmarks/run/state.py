@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
 from benchmarks.common.files import replacing, write_text
+from benchmarks.common.signals import end, ending
 from benchmarks.data.order import OrderedData
 from benchmarks.run.kept_maps import KeptMaps
 from benchmarks.store.identity import Identity
@@ -35,7 +35,6 @@ from methods.contract import FittedMethod
 log = logging.getLogger(__name__)
 
 LAST = "last.ckpt"
-TERMINATED = 128 + signal.SIGTERM  # the exit status of a program that SIGTERM ended
 
 
 class CellState:
@@ -254,17 +253,16 @@ def _restore_logs(trainer: pl.Trainer, files: dict[str, torch.Tensor]) -> None:
 
 
 @contextmanager
-def ends_at_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the program like an error does, so that the state is written and temporary files are removed."""
+def ends_in_order() -> Iterator[None]:
+    """Let SIGTERM, or a terminal that is closed, end the program like an error does, so that the state is written and temporary
+    files are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return
 
-    def end(signum: int, frame: FrameType | None) -> None:
-        raise SystemExit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in ending()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

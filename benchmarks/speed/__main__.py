@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from benchmarks.cli.errors import user_errors
-from benchmarks.report.terminal import console
+from benchmarks.common.console import console
 from benchmarks.speed.harness import DIFFER, SECONDS_PER_PAIR, Setting, Stage, circumstances, measure, table, write_csv
 
 STAGES = {  # name on the command line: where its function is; the modules import torch and Lightning

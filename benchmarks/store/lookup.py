@@ -32,13 +32,16 @@ class Lookup:
         self._stamp = cache(stamp)  # cells of a sweep share their files
 
     def answered(self, overrides: Iterable[str]) -> Cell | None:
-        """The cell whose finished run answers a request; None if it was never asked like this, or its run or files have changed."""
+        """The cell whose finished run answers a request; None if it was never asked like this, or its run or files have changed,
+        or what it was told to keep is gone."""
         try:
             found = json.loads(self._file(overrides).read_bytes())
             cell = Cell(*found["cell"])
-            own = {self.store.folder(cell) / name: known for name, known in found["own"].items()}
+            folder = self.store.folder(cell)
+            own = {folder / name: known for name, known in found["own"].items()}
             files = own | {Path(path): known for path, known in found["files"].items()}
-            return cell if all(self._stamp(path) == known for path, known in files.items()) else None
+            there = all(is_kept(folder / name) for name in found["kept"])
+            return cell if there and all(self._stamp(path) == known for path, known in files.items()) else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError):
             return None
 
@@ -55,12 +58,17 @@ class Lookup:
         """A request, with the code and the files as they are before anything is made of them: training takes hours."""
         return Request(self._file(overrides), {str(path.absolute()): stamp(path) for path in files})
 
-    def keep(self, request: "Request", record: Record) -> None:
-        """Note that a finished run answers a request, as long as its own files stay as they are, and those it was made from."""
+    def keep(self, request: "Request", record: Record, asked_for: Iterable[str] = ()) -> None:
+        """Note that a finished run answers a request, as long as its own files stay as they are, and those it was made from.
+
+        Args:
+            asked_for: names of files and folders that the run was told to keep, such as `maps`, wherever in its folder they lie.
+        """
         folder = self.store.folder(record.cell)
         answer = {
             "cell": [record.method, record.category, record.seed],
             "own": {name: stamp(folder / name) for name in (RECORD, SCORES) if (folder / name).is_file()},
+            "kept": [str(path.relative_to(folder)) for name in asked_for for path in sorted(folder.rglob(name))],
             "files": request.files,
         }
         write_text(request.file, json.dumps(answer, indent=1) + "\n")
@@ -97,6 +105,11 @@ def stamp(path: Path) -> str:
     files = sorted(_files(path)) if path.is_dir() else [path]
     seen = [(str(file.relative_to(path)), *_status(file)) for file in files]
     return hashlib.blake2b(repr(seen).encode(), digest_size=12).hexdigest()
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a file, or a folder with something in it, is there."""
+    return any(path.iterdir()) if path.is_dir() else path.is_file()
 
 
 def _files(folder: Path) -> Iterator[Path]:

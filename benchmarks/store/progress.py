@@ -55,6 +55,12 @@ def state_folder(cell_folder: Path) -> Path:
     return cell_folder.with_name(f".{cell_folder.name}.state")
 
 
+def kept(state: Path) -> int:
+    """How much is kept of a cell: epochs, then maps. It grows as the cell goes on."""
+    progress = Progress.read(state)
+    return 0 if progress is None else progress.epoch + sum(1 for _ in state.rglob("maps-*/*.npz"))
+
+
 def in_progress(runs: Path) -> Iterator[tuple[Cell, Progress]]:
     """The cells below `<results>/runs` that have begun and are not finished."""
     for folder in cell_folders(runs, ".seed="):

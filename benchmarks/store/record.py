@@ -88,7 +88,8 @@ class Result:
     image_of_maximum: ImageMetrics | None
     """The same of the maps' maxima, as the field usually reports it."""
     false_alarms_per_good_image: float | None
-    """Regions of at least the minimum area above the threshold, per good test image."""
+    """Regions of at least the minimum area above the threshold, per good test image; None without any, and with `held_out=cross`,
+    whose threshold is none for the mean of K maps."""
     pixel: PixelMetrics | None
     """None unless every defective test image has a mask."""
     has_masks: bool

@@ -53,6 +53,18 @@ class Contents:
             raise UserError(f"{len(self.unreadable)} of the runs cannot be read and are left out:\n{reasons}")
 
 
+def check_is_there(results: Path) -> None:
+    """Tell a folder of results that is not there from one without runs.
+
+    Raises:
+        UserError: it is not there.
+    """
+    if not results.is_dir():
+        raise UserError(
+            f"There is no folder {results}. Name the one that holds runs/ (results.dir of `defectbench run`)."
+        )
+
+
 class RunStore:
     """Runs below one results folder. Several processes may write to it at once."""
 

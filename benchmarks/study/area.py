@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.protocol.estimators import MAXIMUM
+from benchmarks.store import paper
+from benchmarks.store.columns import rows_of
 from benchmarks.study.bound import bounds
 from benchmarks.study.curves import CELL, COLUMNS, MEAN, SECTION, SIDES, curves, mean_points, subsets
 from benchmarks.study.grid import ONE_PIXEL, Grid
@@ -30,6 +32,8 @@ CELL_COLUMNS = {
     "closest_distance": "distance at it",
     "reachable": "whether at some area of the grid both paper's values lie in the 95 % intervals",
     "reachable_areas": "those areas",
+    "others": "control: other methods that the paper has a pair of in this category",
+    "others_reached": "those of them whose pair this method's curve reaches at some area, as it reaches its own in reachable",
     "seeds_that_reach": "for how many seeds, each by itself, there is such an area",
     "closest_estimator": "the estimator with the smallest distance at the declared area",
     "estimators_that_reach": "the estimators with which the paper's pair is reached at some area of the grid",
@@ -130,12 +134,27 @@ def _cell(points: pd.DataFrame, fewer: pd.DataFrame) -> dict[str, Any]:
         "closest_distance": closest["distance"],
         "reachable": not areas.empty,
         "reachable_areas": " ".join(f"{area:g}" for area in areas),
+        **_control(curve, first["method"], first["category"]),
         "seeds_that_reach": reaching.loc[reaching["seed"] != MEAN, "seed"].nunique(),
         "closest_estimator": declared["distance"].astype(float).idxmin(),
         "estimators_that_reach": "; ".join(on_grid.loc[on_grid["seed"] == MEAN, "estimator"].unique()),
     }
     row |= {f"closest_{side}": closest[f"{side}_accuracy"] for side in SIDES}
     return row | _closest_subset(fewer)
+
+
+def _control(curve: pd.DataFrame, method: str, category: str) -> dict[str, str]:
+    """Whether a method's curve tells its own pair from the others': those that it reaches, too, say how weak a test that is."""
+    pairs = paper.table2().query("category == @category and method != @method")
+    reached = [
+        str(other["method"])
+        for other in rows_of(pairs)
+        if any(
+            all(paper.lies_within(other[f"{s}_accuracy"], point[f"{s}_low"], point[f"{s}_high"]) for s in SIDES)
+            for point in rows_of(curve)
+        )
+    ]
+    return {"others": " ".join(pairs["method"]), "others_reached": " ".join(reached)}
 
 
 def _closest_subset(fewer: pd.DataFrame) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from benchmarks.common.files import write_texts
 from benchmarks.report.formats import plain
 from benchmarks.store import paper
 from benchmarks.store.leaderboard import leaderboard
-from benchmarks.store.runs import Contents, RunStore, Unreadable
+from benchmarks.store.runs import Contents, RunStore, Unreadable, check_is_there
 from benchmarks.study.area import AreaStudy, area_study
 from benchmarks.study.curves import SECTION
 from benchmarks.study.grid import read_grids
@@ -37,6 +37,7 @@ def build(results: Path, out: Path) -> Built:
     Raises:
         UserError: no finished run, seeds that cannot stand together, or scores that cannot be read.
     """
+    check_is_there(results)
     contents = RunStore(results).contents()
     records = contents.records
     if not any(record.result for record in records):

@@ -24,7 +24,7 @@ from benchmarks.inspect import Inspector
 from benchmarks.inspect.specification import INSPECTOR, SPECIFICATION
 from benchmarks.protocol.image_metrics import image_metrics
 from benchmarks.store.record import SCORES, Record
-from benchmarks.store.runs import RunStore
+from benchmarks.store.runs import RunStore, check_is_there
 from benchmarks.store.scores import deciding_column
 
 GROUP = ["dataset", "category", "budget", "seed"]
@@ -57,8 +57,11 @@ def build(results: Sequence[Path], out: Path) -> Built:
     """Write `runs.csv`, `categories.csv` and `stand_in.md`.
 
     Raises:
-        UserError: no category with three methods that kept their inspectors and have good and bad test images.
+        UserError: a folder is not there, or none has a category with three methods that kept their inspectors and have good and
+            bad test images.
     """
+    for folder in results:
+        check_is_there(folder)
     runs = measured(results)
     groups = [part for _, part in runs.groupby(GROUP, sort=False) if len(part) >= LEAST_METHODS]
     if not groups:

@@ -1,5 +1,6 @@
 """`defectbench study thresholds`: every threshold rule on stored scores, its promised and its realised false-alarm rate."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_texts
 from benchmarks.protocol.decision import Share, classified_correctly
 from benchmarks.protocol.thresholds import Rule
-from benchmarks.store.runs import Contents, RunStore, Unreadable
+from benchmarks.store.runs import Contents, RunStore, Unreadable, check_is_there
 from benchmarks.study.grid import Grid, read_grids
 
 RULES = tuple(
@@ -39,7 +40,7 @@ RULE_COLUMNS = [
     "low",
     "high",
 ]
-RULE_COLUMNS += ["runs_above_promise", "found", "defective_total"]
+RULE_COLUMNS += ["runs_promised", "runs_above_promise", "found", "defective_total"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Built:
     """What was found, and where it was written."""
 
     runs: pd.DataFrame
-    """`RUN_COLUMNS`: each run under each rule; a rule that needs more held-out images than there are has no numbers."""
+    """`RUN_COLUMNS`: each run under each rule; a rule that needs more held-out images than there are has no numbers, a method that
+    uses the held-out images itself no promise."""
     rules: pd.DataFrame
     """`RULE_COLUMNS`: the mean over the runs of a category; seeds and methods share the test images, so counts are never pooled."""
     files: list[Path]
@@ -61,6 +63,7 @@ def build(results: Path, out: Path) -> Built:
     Raises:
         UserError: no finished run with maps, or scores that cannot be read.
     """
+    check_is_there(results)
     contents = RunStore(results).contents()
     grids = read_grids(results, contents.records)
     if not grids:
@@ -78,7 +81,9 @@ def build(results: Path, out: Path) -> Built:
 
 
 def _run_rows(grid: Grid) -> Iterator[dict[str, Any]]:
-    record = grid.record
+    from benchmarks.run.method import sees_held_out  # torch, which a folder without runs is spared
+
+    record, may_promise = grid.record, not sees_held_out(grid.record)
     held_out_V, test_N = grid.validation_VA[:, grid.declared], grid.test_NA[:, grid.declared]
     for rule in RULES:
         row = {name: getattr(record, name) for name in ("dataset", "budget", "method", "category", "seed")}
@@ -86,7 +91,8 @@ def _run_rows(grid: Grid) -> Iterator[dict[str, Any]]:
         if len(held_out_V) >= rule.images_needed:
             limit = rule.threshold(held_out_V)
             good, bad = classified_correctly(test_N, grid.defective_N, limit)
-            row |= {"promised": rule.promise(len(held_out_V), grid.folds), "threshold": limit}
+            promised = rule.promise(len(held_out_V), grid.folds) if may_promise else math.nan
+            row |= {"promised": promised, "threshold": limit}
             row |= {"false_alarms": good.total - good.correct, "good_total": good.total} if good else {}
             row |= {"found": bad.correct, "defective_total": bad.total} if bad else {}
         yield row
@@ -101,10 +107,11 @@ def _rule_row(part: pd.DataFrame) -> dict[str, Any]:
         return row
     total, alarms = int(usable["good_total"].iloc[0]), float(usable["false_alarms"].mean())
     low, high = Share.of(round(alarms), total).interval
-    lows = [Share.of(int(k), total).interval[0] for k in usable["false_alarms"]]
-    row |= {"promised": usable["promised"].mean(), "false_alarms": alarms, "good_total": total}
-    row |= {"false_alarm_rate": alarms / total, "low": low, "high": high}
-    row["runs_above_promise"] = int(np.sum(np.array(lows) > usable["promised"].to_numpy()))
+    promised = usable[usable["promised"].notna()]
+    lows = [Share.of(int(k), total).interval[0] for k in promised["false_alarms"]]
+    row |= {"promised": promised["promised"].mean(), "false_alarms": alarms, "good_total": total}
+    row |= {"false_alarm_rate": alarms / total, "low": low, "high": high, "runs_promised": len(promised)}
+    row["runs_above_promise"] = int(np.sum(np.array(lows) > promised["promised"].to_numpy()))
     return row | {"found": usable["found"].mean(), "defective_total": usable["defective_total"].iloc[0]}
 
 
@@ -115,13 +122,15 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if not row["runs"]:
         return (row["rule"], str(row["held_out"]), "-", f"needs {row['needed']} held-out images", "-", "-", "-")
     found = "-" if pd.isna(row["found"]) else f"{row['found']:.1f}/{row['defective_total']:.0f}"
+    promised = f"{row['promised']:.3f}" if row["runs_promised"] else "-"
+    above = f"{row['runs_above_promise']:.0f} of {row['runs_promised']:.0f} runs" if row["runs_promised"] else "-"
     return (
         row["rule"],
         str(row["held_out"]),
-        f"{row['promised']:.3f}",
+        promised,
         f"{row['false_alarms']:.1f}/{row['good_total']:.0f} = {row['false_alarm_rate']:.3f}",
         f"[{row['low']:.2f}, {row['high']:.2f}]",
-        f"{row['runs_above_promise']:.0f} of {row['runs']} runs",
+        above,
         found,
     )
 
@@ -134,8 +143,8 @@ def _sections(rules: pd.DataFrame) -> Iterator[tuple[str, list[tuple[str, ...]]]
 
 READING = (
     "Means over the runs of a category (methods and seeds share the test images). Promised: the highest false-alarm rate that the "
-    "rule allows for good images made like the held-out ones. Above the promise: runs whose 95 % interval excludes it: test images "
-    "and held-out images differ, or chance put the run there."
+    "rule allows for good images made like the held-out ones; runs of methods that use the held-out images themselves have none. "
+    "Above the promise: runs whose 95 % interval excludes it: test images and held-out images differ, or chance put the run there."
 )
 
 

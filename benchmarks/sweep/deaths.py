@@ -1,7 +1,8 @@
 """Cells that took their sweep with them: out of memory, killed, the machine switched off.
 
 A sweep that ended by itself leaves no folder. What another has left tells in which cells it died; those are tried last, and after a
-second death not at all until they are asked for once more: else the cell that does not fit is the first of every sweep.
+second death not at all until they are asked for once more: else the cell that does not fit is the first of every sweep. A cell that
+kept more than it began with only lost its machine: it resumes there.
 """
 
 import json
@@ -13,8 +14,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmarks.common.files import write_text
-from benchmarks.sweep.outcomes import Outcomes, begun
-from benchmarks.sweep.queued import LOCK, Queued, remove_if_over
+from benchmarks.sweep.folders import LOCK, sweep_folders
+from benchmarks.sweep.outcomes import Outcomes, begun, has_advanced
+from benchmarks.sweep.queued import Queued, remove_if_over
 
 DEATHS = "deaths.json"
 LIMIT = 2
@@ -41,7 +43,7 @@ class Deaths:
 
     def collect(self) -> None:
         """Count what killed sweeps have left, and remove it; jobs in a queue did not die with them."""
-        for folder in sorted(self.path.parent.glob("sweep-*")):
+        for folder in sweep_folders(self.path.parent):
             try:
                 with FileLock(folder / LOCK, timeout=0):
                     if (queued := Queued.read(folder)) is not None:
@@ -77,4 +79,5 @@ class Deaths:
 
 def _died_in(folder: Path) -> list[str]:
     ended = Outcomes(folder).now()
-    return [cell for number, cell in begun(folder).items() if number not in ended]
+    died = {number: cell for number, cell in begun(folder).items() if number not in ended}
+    return [cell for number, cell in died.items() if not has_advanced(folder, number)]

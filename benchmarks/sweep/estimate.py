@@ -8,9 +8,13 @@ from statistics import fmean
 from typing import Any
 
 import pandas as pd
+from omegaconf import DictConfig
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
+from benchmarks.common.words import number_of
+from benchmarks.config.overrides import is_on
+from benchmarks.store.identity import Identity
 from benchmarks.store.progress import Progress, state_folder
 from benchmarks.store.runs import RunStore
 from benchmarks.sweep.costs import Cost, cost_of, distinct_texts
@@ -25,7 +29,7 @@ class Estimate:
     left_out: int
     """Cells to which their method does not apply."""
     finished: int
-    """Cells that the results folder already has, of the same dataset and budget."""
+    """Cells that the results folder already has, of the same dataset, settings, code and versions; their images are not read."""
     workers: int
     wall_seconds: float
     device_seconds: float
@@ -66,7 +70,8 @@ def estimate(cells: Sequence[PlannedCell], left_out: int, workers: int, stored: 
     if workers < 1:
         raise UserError(f"gpus={workers}: at least one is needed.")
     known = {key: cost_of(cell, stored) for cell in cells for key in [_key(cell)]}
-    waiting = [cell for cell in cells if not _is_finished(cell)]
+    stands = _Finished()
+    waiting = [cell for cell in cells if not stands(cell)]
     left = [_left(cell, known[_key(cell)]) for cell in waiting]
     costs = [cost for cost in left if cost is not None]
     return Estimate(
@@ -103,10 +108,28 @@ def _left(cell: PlannedCell, whole: Cost | None) -> Cost | None:
     return replace(whole, seconds=whole.seconds * (1 - progress.epoch / progress.epochs))
 
 
-def _is_finished(cell: PlannedCell) -> bool:
-    found = RunStore(cell.results).find(cell.cell)
-    place = (cell.dataset, cell.budget)
-    return found is not None and found.status == "finished" and (found.dataset, found.budget) == place
+class _Finished:
+    """Whether `run` would skip a cell, as far as can be told without its images."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[int, Identity] = {}
+
+    def __call__(self, cell: PlannedCell) -> bool:
+        found, config = RunStore(cell.results).find(cell.cell), cell.config
+        if found is None or found.status != "finished" or found.dataset != cell.dataset:
+            return False
+        if config is None or is_on("force", config.force):
+            return False
+        return not self._identity(config, cell.cell.seed).changes(found.identity | {"train_data": ""})
+
+    def _identity(self, config: DictConfig, seed: int) -> Identity:
+        """Of a wanted run; made once for all seeds."""
+        from benchmarks.run.standing import identity_without_images  # a second, which a new folder need not wait
+
+        if id(config) not in self._wanted:
+            self._wanted[id(config)] = identity_without_images(config)
+        wanted = self._wanted[id(config)]
+        return replace(wanted, config=wanted.config | {"seed": seed})
 
 
 def _cache_mib(cells: Sequence[PlannedCell]) -> float | None:
@@ -147,16 +170,16 @@ def in_words(found: Estimate) -> list[str]:
     """The totals, and what they leave out."""
     side_by_side = "one after the other" if found.workers == 1 else f"on {found.workers} workers, longest first"
     lines = [
-        f"{found.cells} cells, of which {found.finished} are finished already; {found.left_out} more do not apply."
-        + (f" {found.begun} are begun; of them only what is left is counted." if found.begun else ""),
+        f"{number_of(found.cells, 'cell')}, {found.finished} finished already; {found.left_out} more do not apply."
+        + (f" {found.begun} begun, of which only what is left is counted." if found.begun else ""),
         f"Wall time {_time(found.wall_seconds)} {side_by_side}; device time {found.device_seconds / 3600:.2f} h; "
         f"runs {_size(found.runs_mib)}"
         + (" (cache not counted)." if found.cache_mib is None else f", cache {_size(found.cache_mib)}."),
     ]
     lines += [
-        f"No figure for {row.method} at budget {row.budget}: its {row.cells} cells are not counted, so the totals are too low. "
-        "Run one of them, then estimate again."
-        for row in found.unknown.itertuples()
+        f"No figure for {row['method']} at budget {row['budget']}: {number_of(row['cells'], 'cell')} left out, so the totals are "
+        "too low. Run one, then estimate again."
+        for row in found.unknown.to_dict("records")
     ]
     devices = distinct_texts(found.methods["device"].dropna())
     if devices:

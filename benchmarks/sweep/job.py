@@ -13,6 +13,9 @@ from omegaconf import DictConfig, open_dict
 
 from benchmarks.common.errors import UserError
 from benchmarks.config.compose import register_resolvers
+from benchmarks.store.progress import state_folder
+from benchmarks.store.record import Cell
+from benchmarks.store.runs import RunStore
 from benchmarks.sweep.outcomes import Outcome, Status, report_begin, report_end
 
 log = logging.getLogger("benchmarks")
@@ -42,7 +45,9 @@ def run_job(job: Job) -> None:
         UserError: this machine does not see the folder of the sweep.
     """
     enter_folder(job)
-    report_begin(job.folder, job.number, job.cell)
+    store, names = RunStore(Path(job.config.results.dir)), job.config
+    state = state_folder(store.folder(Cell(names.method.name, names.category.name, names.seed)))
+    report_begin(job.folder, job.number, job.cell, state)
     register_resolvers()
     setup_globals()
     HydraConfig.instance().set_config(job.config)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.common.files import write_text
+from benchmarks.store.progress import kept
 
 Status = Literal["finished", "failed", "busy", "lost"]
 
@@ -24,11 +25,14 @@ class Outcome:
 
 
 BEGUN = "begun.txt"
+STATE = "state.json"
 OUTCOME = "outcome.json"
 
 
-def report_begin(folder: Path, number: int, cell: str) -> None:
-    """Say that job `number` of the sweep with this folder has begun."""
+def report_begin(folder: Path, number: int, cell: str, state: Path | None = None) -> None:
+    """Say that job `number` of the sweep with this folder has begun; `state` is where its cell keeps what it resumes from."""
+    if state is not None:
+        write_text(folder / str(number) / STATE, json.dumps([str(state.absolute()), kept(state)]))
     write_text(folder / str(number) / BEGUN, cell)
 
 
@@ -40,6 +44,15 @@ def report_end(folder: Path, number: int, outcome: Outcome) -> None:
 def begun(folder: Path) -> dict[int, str]:
     """The cells of the jobs that have begun, by their numbers."""
     return {int(path.parent.name): path.read_text(encoding="utf-8") for path in folder.glob(f"[0-9]*/{BEGUN}")}
+
+
+def has_advanced(folder: Path, number: int) -> bool:
+    """Whether more is kept of a job's cell than when it began: it resumes there."""
+    try:
+        state, before = json.loads((folder / str(number) / STATE).read_text(encoding="utf-8"))
+        return kept(Path(state)) > int(before)
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 class Outcomes:

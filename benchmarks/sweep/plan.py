@@ -1,7 +1,7 @@
 """Which cells a command line asks for: `defectbench run`'s overrides, expanded as Hydra's sweeper does, and nothing run."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class PlannedCell:
     work: Work
     on_gpu: bool
     """Whether the trainer insists on one."""
+    config: DictConfig | None = field(default=None, compare=False, repr=False)
+    """What it was planned from; cells that differ in nothing but the seed share it."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def planned_cell(config: DictConfig, seed: int) -> PlannedCell:
         None if facts is None else tuple(_images(config, facts)),
         _work(config, facts),
         config.trainer.accelerator == "gpu",
+        config,
     )
 
 

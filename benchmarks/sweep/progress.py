@@ -10,7 +10,7 @@ from types import TracebackType
 from rich.live import Live
 from rich.text import Text
 
-from benchmarks.report.terminal import PlainConsole
+from benchmarks.common.console import PlainConsole
 from benchmarks.sweep.outcomes import FAILED, Outcome, Outcomes, begun
 from benchmarks.sweep.plan import QueuedCell
 

@@ -18,10 +18,9 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from benchmarks.common.files import write_text
+from benchmarks.sweep.folders import LOCK, sweep_folders
 from benchmarks.sweep.job import Job
 
-LOCK = ".lock"
-"""In the folder of a sweep; its process holds it."""
 LOGS = "slurm"
 """Folder of the jobs' output, below that of the sweep."""
 FILE = "queued.json"
@@ -78,7 +77,7 @@ class Queued:
 
 
 def _left(sweeps: Path, held: ExitStack) -> Iterator[Queued]:
-    for folder in sorted(sweeps.glob("sweep-*")):
+    for folder in sweep_folders(sweeps):
         if (earlier := Queued.read(folder)) is not None:
             with suppress(Timeout):
                 held.enter_context(FileLock(folder / LOCK, timeout=0))

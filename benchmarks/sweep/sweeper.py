@@ -3,7 +3,6 @@ launcher (`benchmarks.sweep.launchers`). Which job runs when and on which device
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from copy import deepcopy
@@ -20,15 +19,17 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from benchmarks.common.console import console
 from benchmarks.common.errors import UserError
+from benchmarks.common.words import number_of
 from benchmarks.config.catalogue import belongs
 from benchmarks.config.overrides import chosen, is_forced
-from benchmarks.report.terminal import console
 from benchmarks.run.settings import check, check_files
 from benchmarks.store.lookup import Lookup
 from benchmarks.sweep.costs import COLUMNS, cost_of, measured
 from benchmarks.sweep.deaths import LIMIT, Deaths, held
 from benchmarks.sweep.failures import failures_table
+from benchmarks.sweep.folders import new_folder
 from benchmarks.sweep.job import Job
 from benchmarks.sweep.launchers import LAUNCHERS, CellLauncher, Lost
 from benchmarks.sweep.outcomes import FAILED, Outcome, Outcomes, report_end
@@ -49,7 +50,7 @@ class Plan:
     """Cells to which their method does not apply, or for which the paper does not run it."""
 
     def __str__(self) -> str:
-        return f"{len(self.wanted)} cells to run, {self.finished} finished already, {self.left_out} do not apply"
+        return f"{number_of(len(self.wanted), 'cell')} to run, {self.finished} finished already, {self.left_out} do not apply"
 
 
 class CellSweeper(Sweeper):
@@ -88,8 +89,7 @@ class CellSweeper(Sweeper):
         if not plan.wanted:
             return []
         sweeps.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mktemp(dir=sweeps, prefix="sweep-")).absolute()  # `held` makes it
-        with held(folder):
+        with held(folder := new_folder(sweeps)):
             return self._run(plan.wanted, folder, deaths)
 
     def _expanded(self, arguments: list[str]) -> list[tuple[str, ...]]:
@@ -266,13 +266,14 @@ def _end(wanted: Sequence[QueuedCell], ended: dict[int, Outcome]) -> list[Outcom
     """
     failed = sum(outcome.status in FAILED for outcome in ended.values())
     busy = sum(outcome.status == "busy" for outcome in ended.values())
-    said = []
+    said, cells = [], number_of(len(wanted), "cell")
     if failed:
         console().print(failures_table([one.planned for one in wanted], ended))
         others = len(wanted) - failed - busy
-        said.append(f"{failed} of {len(wanted)} cells failed" + ("; the others are finished." if others else "."))
+        said.append(f"{failed} of {cells} failed" + ("; the others are finished." if others else "."))
     if busy:
-        said.append(f"{busy} of {len(wanted)} cells are being run by another process, which knows how they end.")
+        are = "is" if busy == 1 else "are"
+        said.append(f"{busy} of {cells} {are} being run by another process, which knows the end.")
     if said:
         raise UserError(" ".join([*said, "Re-run the same command to retry only those."]))
     return [ended[number] for number in sorted(ended)]

@@ -15,8 +15,14 @@ from tests.store.test_runs import RECORD, RESULT
 PROMISE = Promise(alpha=0.05, asked=0.05, bound=0.1, held_out=60)
 
 
-def contender(title: str, good: list[float], bad: list[float], drawn: list[float] | None = None) -> Contender:
-    """A method with threshold 1 and these scores of good and bad test images, or of drawn defects."""
+def contender(
+    title: str, good: list[float], bad: list[float], drawn: list[float] | None = None, target: str = "methods.dfm.DFM"
+) -> Contender:
+    """A method with threshold 1 and these scores of good and bad test images, or of drawn defects.
+
+    Args:
+        target: its class.
+    """
     table = pd.DataFrame(
         {
             "path": [f"{index}.png" for index in range(len(good) + len(bad))],
@@ -28,7 +34,8 @@ def contender(title: str, good: list[float], bad: list[float], drawn: list[float
     )
     result = replace(RESULT, threshold=1.0, minimum_area=1e-3)
     stand_ins = tuple(StandInResult("spot", 0.1, 0.2, score > 1, score) for score in drawn or [])
-    return Contender(title.lower(), title, replace(RECORD, result=result), Path(), table, stand_ins)
+    identity = RECORD.identity | {"config": {"method": {"model": {"_target_": target}}}}
+    return Contender(title.lower(), title, replace(RECORD, result=result, identity=identity), Path(), table, stand_ins)
 
 
 def said(*contenders: Contender, promise: Promise = PROMISE, stand_in: bool = False) -> tuple[Answer, str]:
@@ -81,6 +88,19 @@ def test_equals_are_named_behind_a_runner_up_that_is_none() -> None:
 def test_a_few_false_alarms_by_chance_break_no_promise() -> None:
     found, _ = said(contender("Fair", [2.0] * 2 + [0.5] * 18, [2.0] * 20))
     assert found.best is not None
+
+
+def test_nothing_is_proven_of_a_method_that_uses_the_held_out_images_itself() -> None:
+    good, bad = [0.5] * 20, [2.0] * 20
+    _, text = said(contender("Fair", good, bad))
+    assert "set for 5\u00a0% of new good parts; proven from 60 good images is at most 10\u00a0%. Measured" in text
+    _, text = said(contender("Looker", good, bad, target="methods.stfpm.STFPM"))
+    assert (
+        "set for 5\u00a0% of new good parts; nothing is proven, as the method uses the held-out images itself." in text
+    )
+    assert "Measured on the good test images: 0 of 20" in text
+    _, text = said(contender("Nervous", [2.0] * 15 + good[:5], bad, target="methods.stfpm.STFPM"))
+    assert "raises false alarms on 15 of 20" in text and "promise" not in text and "proven from" not in text
 
 
 def test_drawn_defects_are_called_a_stand_in() -> None:

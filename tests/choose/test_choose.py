@@ -46,6 +46,12 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("option", ["--minutes", "--alpha"])
+def test_what_is_no_number_is_refused(option: str, parts: Path) -> None:
+    refused = defectbench("choose", parts, option, "nan")
+    assert refused.exit_code == 2 and option in refused.output and "nan" in refused.output
+
+
 def runs_in(out: Path) -> dict[str, int]:
     """Finished runs, and when each was written."""
     return {path.parts[-4]: path.stat().st_mtime_ns for path in out.glob("runs/*/*/seed=0/run.json")}

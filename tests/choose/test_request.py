@@ -1,13 +1,17 @@
 """A folder or a table of parts: the runs read the images that `choose` read, the bad ones as bad."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from benchmarks.choose.request import request_for
+from benchmarks.common.errors import UserError
 from benchmarks.config.compose import composed
 from benchmarks.config.targets import instantiated
 from benchmarks.data.index import Category
+from benchmarks.data.layouts import read_folder
+from benchmarks.data.listing import WRITTEN
 from tests.inspect.test_inspector import drawn
 
 ROWS = [*((f"{number}.png", "ok") for number in range(8)), *((f"{number}.png", "scratch") for number in range(8, 11))]
@@ -56,3 +60,22 @@ def test_a_table_of_objects_by_the_name_of_its_folder(given: str, parts: Path, t
     lines = ["path,label,object", *(f"{name},{label},{parts.name}" for name, label in ROWS), "0.png,ok,labels"]
     (parts / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     check(parts / given, tmp_path / "out")
+
+
+def test_the_results_of_other_parts_of_the_same_name_are_not_replaced(parts: Path, tmp_path: Path) -> None:
+    other, out = tmp_path / "line B" / parts.name, tmp_path / "out"
+    shutil.copytree(parts, other)
+    both(parts, out)
+    both(parts, out)  # the same command resumes
+    with pytest.raises(UserError, match=r"parts\.v2, not of those in .*line B.*add --out DIR"):
+        both(other, out)
+    both(other, tmp_path / "out B")
+
+
+def test_what_choose_wrote_is_never_taken_for_parts(parts: Path) -> None:
+    before, _ = read_folder(parts)
+    both(parts, parts / "results")
+    drawn(1, True).save(parts / "results" / "map.png")
+    assert read_folder(parts)[0] == before
+    both(parts, parts.parent)  # holds the parts: they stay in sight
+    assert not (parts.parent / WRITTEN).exists()

@@ -125,7 +125,7 @@ def test_a_table_without_anomalies_has_a_false_alarm_rate_only(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["benchmark=mnist", "method=ae_l2"], "ae_l2 does not apply to digit_0: it takes texture and objects."),
+        (["benchmark=mnist", "method=ae_l2"], "ae_l2 does not apply to digit_0: it takes textures and objects."),
         (["benchmark=mnist", "method=tabular_ae"], "tabular_ae does not apply to digit_0: it takes tables."),
         (["method=dense_ae"], "dense_ae does not apply to bottle: it takes digits."),
         (["method=dense_ae", "category=digit_3", "data=mnist"], "add benchmark=mnist for digits"),

@@ -87,6 +87,9 @@ def test_a_mistake_in_one_run(arguments: list[str], words: list[str]) -> None:
 def test_what_the_system_refuses_is_a_sentence_with_its_place(error: OSError, words: str) -> None:
     with pytest.raises(ClickException) as told, user_errors():
         raise error
+    assert told.value.message == words
+    with pytest.raises(ClickException) as told, user_errors(keeps_runs=True):
+        raise error
     assert told.value.message == f"{words} Finished runs are kept: fix this and re-run the same command."
 
 
@@ -126,7 +129,7 @@ def test_values_that_can_mean_one_thing_only_need_no_quotes(value: str) -> None:
 
 
 def test_names_are_printed_as_they_are() -> None:
-    from benchmarks.report.terminal import PlainConsole
+    from benchmarks.common.console import PlainConsole
 
     with (screen := PlainConsole(width=80)).capture() as shown:
         screen.print("part [v1] [/b] :smile: \x1b[2Jcleared")

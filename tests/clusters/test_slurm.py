@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_the_jobs_or_cancels_them(tmp_path: Path, cluster: SlurmCl
     wait_for("jobs", lambda: "pending (JobHeldUser)" in log.read_text(), 90)
     first.send_signal(signal.SIGINT)
     assert first.wait(60) != 0
-    assert "4 jobs stay in SLURM's queue" in log.read_text() and "scancel" in log.read_text()
+    assert "4 jobs left in SLURM's queue" in log.read_text() and "scancel" in log.read_text()
     again = sweep(tmp_path, "slurm", os.environ, *held, "--yes")
     wait_for("joined", lambda: "pending (JobHeldUser)" in log.read_text(), 90)
     assert "4 cells are in SLURM's queue since an earlier command, and joined" in log.read_text()

@@ -1,12 +1,13 @@
 """Files appear whole and flushed, or not at all; names stay in their folder."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from benchmarks.common.errors import UserError
-from benchmarks.common.files import move_folder, plain_name, write_text
+from benchmarks.common.files import move_folder, plain_name, replace_folder, write_text
 
 
 def test_a_file_and_its_folder_are_flushed_around_the_renaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +51,57 @@ def test_any_name_without_a_separator_is_one(name: str) -> None:
 def test_what_leaves_its_folder_is_refused(name: object) -> None:
     with pytest.raises(UserError, match=r"category\.name is"):
         plain_name("category.name", name)
+
+
+def test_a_folder_is_replaced_once_its_successor_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = tmp_path / "inspector", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "weights").write_text(folder.name)
+    replace_folder(new, old)
+    assert (old / "weights").read_text() == "new" and sorted(path.name for path in tmp_path.iterdir()) == [
+        "inspector",
+        "new",
+    ]
+
+    def interrupted(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("shutil.copytree", "move_folder"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(f"benchmarks.common.files.{place}", interrupted)
+            replace_folder(new, old)
+        assert (old / "weights").read_text() == "new" and len(list(tmp_path.iterdir())) == 2
+
+    rename = Path.rename
+
+    def fails_for_the_new_one(source: Path, target: Path) -> Path:
+        if source.name == "new" and target == old:
+            raise OSError(28, "No space left on device")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", fails_for_the_new_one)
+    with pytest.raises(OSError, match="No space"):
+        replace_folder(new, old)
+    assert (old / "weights").read_text() == "new" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_refusal_names_the_file_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as refused:
+        write_text(tmp_path / "folder", "text")
+    assert refused.value.filename == str(tmp_path / "folder") and list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded", str(path))
+
+    for step in ("write_text", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, step, full)
+            with pytest.raises(OSError) as failed:
+                write_text(tmp_path / "a.json", "text")
+        assert failed.value.filename == str(tmp_path / "a.json") and list(tmp_path.glob(".a*")) == []
+    monkeypatch.setattr("tempfile.mkstemp", lambda dir, prefix: full(dir / f"{prefix}x"))
+    with pytest.raises(OSError) as failed:
+        write_text(tmp_path / "a.json", "text")
+    assert failed.value.filename == str(tmp_path / "a.json")

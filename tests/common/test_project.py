@@ -34,6 +34,23 @@ def test_a_checkout_has_its_commit_and_says_when_files_differ(checkout: Path) ->
     assert project.git_revision(checkout) == f"{commit}+changes"
 
 
+@pytest.mark.parametrize("name", ["methods/mine.py", "conf/method/mine.yaml", "benchmarks/report/templates/page.html"])
+def test_code_and_settings_that_no_commit_holds_are_changes(checkout: Path, name: str) -> None:
+    (checkout / name).parent.mkdir(parents=True)
+    (checkout / name).touch()
+    assert project.git_revision(checkout).endswith("+changes")
+
+
+def test_a_method_that_git_ignores_is_a_change_and_an_ignored_leftover_is_none(checkout: Path) -> None:
+    (checkout / ".git" / "info" / "exclude").write_text("mine.py\n*.pyc\n")
+    for name in ("methods/mine.pyc", "results/run.json", "notes.py"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).touch()
+    assert not project.git_revision(checkout).endswith("+changes")
+    (checkout / "methods" / "mine.py").touch()
+    assert project.git_revision(checkout).endswith("+changes")
+
+
 def test_a_copy_inside_another_repository_does_not_take_its_commit(checkout: Path) -> None:
     site_packages = checkout / ".venv" / "site-packages"
     site_packages.mkdir(parents=True)

@@ -1,5 +1,6 @@
 """Every option of every group composes, and says what it must."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from benchmarks.config.overrides import chosen, quoted
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import Input, Training
 from benchmarks.run.ranges import out_of_range
-from tests.conftest import compose
+from tests.conftest import PROJECT, compose
 
 
 def options(group: str) -> list[str]:
@@ -149,3 +150,21 @@ def test_a_methods_file_must_say_what_it_is(
     file.write_text(text)
     with pytest.raises(UserError, match=message):
         offered.__wrapped__("method")
+
+
+def test_a_dataset_as_the_guide_adds_it_is_read_as_data_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (PROJECT / "docs" / "add-dataset.md").read_text(encoding="utf-8")
+    shutil.copytree(CONF, tmp_path / "conf")
+    (tmp_path / "conf" / "data" / "mine.yaml").write_text(guide.partition("```yaml\n")[2].partition("```")[0])
+    monkeypatch.setattr("benchmarks.config.compose.CONF", tmp_path / "conf")
+    mine, folder = (compose(f"data={name}", "data.root=x", "category=x") for name in ("mine", "folder"))
+    assert mine.data.name == "mine" and mine.input == folder.input
+    assert dict(mine.data) | {"name": "folder", "categories": None} == dict(folder.data)
+
+
+@pytest.mark.parametrize("name", ["btad", "mpdd", "visa"])
+def test_datasets_of_images_take_the_settings_of_a_folder(name: str) -> None:
+    config = compose(f"data={name}", "data.root=x", "category=x", "data.layout.good=[fine]", "data.bad=y")
+    assert list(config.data.layout.good) == ["fine"] and config.data.bad == "y" and config.input.fit == "squash"

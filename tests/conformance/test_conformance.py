@@ -37,6 +37,11 @@ def test_our_metrics_are_exact(case: Case) -> None:
     assert metrics.regions == exact["regions"]
 
 
+def test_verdicts_without_answers_are_a_mistake(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(main, ["conformance", str(tmp_path / "kit"), "--out", str(tmp_path / "x.csv")])
+    assert ended.exit_code == 2 and "add --check" in ended.output and not (tmp_path / "kit").exists()
+
+
 def test_answers_by_hand() -> None:
     known = {case.name: case.answers() for case in CASES}
     assert known["perfect"]["pixel_auroc"] == known["perfect"]["aupro"] == known["perfect"]["image_ap"] == 1

@@ -9,6 +9,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.data.index import Category
 from benchmarks.data.layouts import read_folder, with_bad_parts
 from benchmarks.data.map_files import map_path
+from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
 from tests.data.test_layouts import counts, fill, texts
 
@@ -104,3 +105,11 @@ def test_bad_parts_without_masks_end_the_pixel_metrics_and_say_so(tree: Callable
     fill(more, 2)
     category = read(tree() / "parts", more)
     assert not category.has_masks and texts(category, "warning")[0].startswith("no pixel metrics: the images in")
+
+
+def test_what_the_layout_calls_good_holds_for_bad_parts_too(parts: Path, more: Path) -> None:
+    fill(more / "pass 2", 2)
+    category = read_folder(parts, Layout(good=("good",)))[0]
+    assert counts(with_bad_parts(category, more, Layout(good=("good",))))[2] == {"pass 2": 2}
+    with pytest.raises(UserError, match="pass 2"):
+        with_bad_parts(category, more)

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def test_second_load_decodes_nothing(
     load(root, tmp_path / "cache")
     monkeypatch.setattr(cache, "_decoded", lambda *_: pytest.fail("decoded again"))
     assert isinstance(load(root, tmp_path / "cache"), np.memmap)
+
+
+def test_without_a_cache_images_are_held_once(tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    images, size = read_category(tree(train=32), "parts").train, 2**18
+    decoding = Decoding.for_category(images, 512, "gray", "bilinear")
+    monkeypatch.setattr(cache, "_decoded", lambda *_: (np.full((512, 512, 1), k, np.uint8) for k in range(32)))
+    tracemalloc.start()
+    try:
+        pixels = load_images(images, decoding, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (pixels[:, 0, 0, 0] == np.arange(32)).all() and peak < 1.2 * 32 * size
 
 
 def test_content_decides_not_place_or_date(tree: Callable[..., Path], tmp_path: Path) -> None:

@@ -9,16 +9,18 @@ import pytorch_lightning as pl
 import torch
 
 from benchmarks.common.errors import UserError
+from benchmarks.data import datamodule
 from benchmarks.data.augmentation import Augmentation
 from benchmarks.data.datamodule import DefectData, Input, Training
 from benchmarks.data.layouts import read_category
+from benchmarks.data.split import Fold
 from methods.contract import FittedMethod
 from tests.conftest import needs_gpu
 
 MOVED = Augmentation(rotation_deg=10, translation=0.05, mirror=[], border="border")
 
 
-def data(root: Path, training: Training, seed: int = 0, **input: Any) -> DefectData:
+def data(root: Path, training: Training, seed: int = 0, fold: Fold | None = None, **input: Any) -> DefectData:
     settings = {"px": 16, "colour": "rgb"} | input
     return DefectData(
         read_category(root, "parts").train,
@@ -29,6 +31,7 @@ def data(root: Path, training: Training, seed: int = 0, **input: Any) -> DefectD
         predict_batch_size=4,
         seed=seed,
         cache_dir=None,
+        fold=fold,
     )
 
 
@@ -59,6 +62,20 @@ def test_the_cache_holds_an_image_once_whatever_seeds_draw(tree: Callable[..., P
         seen.append(torch.cat(list(cached.val_dataloader())))
     assert not torch.equal(seen[0], seen[1])
     assert len(list((tmp_path / "cache" / "pixels").glob("*.npy"))) == 1
+
+
+def test_folds_share_one_array_of_the_decoded_images(
+    tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def folds() -> list[DefectData]:
+        return [data(tree(), Training(batch_size=8), fold=Fold(number, 2)) for number in (0, 1)]
+
+    expected = [torch.cat(list(alone.val_dataloader())) for alone in folds()]
+    first, second = folds()
+    first.read(first)
+    monkeypatch.setattr(datamodule, "load_images", lambda *_: pytest.fail("decoded again"))
+    second.read(first)
+    assert all(map(torch.equal, [torch.cat(list(fold.val_dataloader())) for fold in (first, second)], expected))
 
 
 def test_a_method_may_be_fitted_to_a_few(tree: Callable[..., Path]) -> None:

@@ -19,14 +19,25 @@ def archive(root: Path, path: Path) -> np.ndarray:
     images = [*category.train[:2], *category.test]
     maps_NHW = np.random.default_rng(0).random((len(images), 12, 12), np.float32)
     paths = [f"/elsewhere/MVTec/parts/{image.name}" for image in images]
-    if path.suffix == ".pt":
+    if path.suffix.lower() == ".pt":
         torch.save({"asmaps": torch.from_numpy(maps_NHW), "paths": paths}, path)
     else:
-        np.savez(path, maps=maps_NHW[:, None], paths=np.array(paths))
+        with path.open("wb") as file:  # NumPy would add its suffix to another
+            np.savez(file, maps=maps_NHW[:, None], paths=np.array(paths))
     return maps_NHW
 
 
 @pytest.mark.parametrize("name", ["theirs.pt", "theirs.npz"])
+def test_an_image_with_two_maps_is_named(tree: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    paths = ["a/parts/test/good/000.png", "a/parts/test/good/001.png", "b\\parts\\test\\good\\000.png"]
+    maps_NHW = np.zeros((3, 4, 4), np.float32)
+    torch.save({"maps": torch.from_numpy(maps_NHW), "paths": paths}, tmp_path / "theirs.pt")
+    np.savez(tmp_path / "theirs.npz", maps=maps_NHW, paths=np.array(paths))
+    with pytest.raises(UserError, match=r"two maps of .*good/000\.png.*a/parts.* and b"):
+        unpack(tmp_path / name, tree(), tmp_path / "maps")
+
+
+@pytest.mark.parametrize("name", ["theirs.pt", "theirs.npz", "THEIRS.PT", "theirs.Npz"])
 def test_every_map_lands_beside_its_image(tree: Callable[..., Path], tmp_path: Path, name: str) -> None:
     root = tree()
     maps_NHW = archive(root, tmp_path / name)

@@ -40,6 +40,12 @@ def test_held_out_samples_are_not_fitted_to() -> None:
     )
 
 
+def test_the_first_held_out_samples_come_in_one_batch_whatever_that_of_prediction_is() -> None:
+    module = data(rows())
+    module.predict_batch_size = 1
+    assert [len(batch) for batch in module.val_dataloader(2)] == [2]
+
+
 def test_columns_are_standardised_by_what_is_fitted_to_alone() -> None:
     samples = rows()
     module = data(samples)

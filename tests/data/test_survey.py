@@ -212,7 +212,7 @@ def test_camera_values_of_12_bits_need_a_word(tree: Tree) -> None:
     for path in (root / "parts" / "train" / "good").iterdir():
         Image.fromarray(noise(1, channels=1).astype(np.uint16) * 16).save(path)
     (error,) = said(root, "error")
-    assert "10 training images have 16 bits, but their values end at" in error and "input.bits=12" in error
+    assert "10 training image(s) have 16 bits, but their values end at" in error and "input.bits=12" in error
     assert said(root, "error", bits=12) == []
     full = decode(path, "gray", bits=12)
     np.testing.assert_array_equal(full[..., 0], (noise(1, channels=1).astype(int) * 16 * 255 + 2047) // 4095)
@@ -261,7 +261,7 @@ def test_too_few_images_are_said(tree: Tree, train: int, good: int, bad: int, wo
 
 
 def test_few_held_out_images_are_noted(tree: Tree) -> None:
-    assert "comes from 1 held-out images" in said(tree(), "note", held_out_share=0.1)[0]
+    assert "comes from 1 held-out image:" in said(tree(), "note", held_out_share=0.1)[0]
 
 
 def test_all_errors_are_told_at_once(tree: Tree) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,8 +17,10 @@ from PIL import Image
 from benchmarks.choose.page import _picture
 from benchmarks.cli import main
 from benchmarks.cli.errors import user_errors
+from benchmarks.cli.inspect import _listed
 from benchmarks.common.errors import UserError
 from benchmarks.data.index import ImageFile
+from benchmarks.data.listing import images_below
 from benchmarks.inspect import Inspector
 from benchmarks.inspect.specification import fitted_methods, read_specification
 from benchmarks.store.record import read_record
@@ -172,6 +174,35 @@ def test_the_command_prints_a_line_for_each_image_and_its_exit_code_says_the_wor
     assert result.exit_code == 2 and "none of PNG" in result.output and '"decision": "good"' in result.output
 
 
+def test_pictures_lie_as_their_images_do_and_are_no_parts(parts: Path, run: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    for day in ("day1", "day2"):
+        (new / day).mkdir(parents=True)
+        shutil.copy(parts / "parts" / "bad" / "00.png", new / day / "1.png")
+    Image.open(new / "day1" / "1.png").save(new / "day1" / "1.bmp")
+    (new / "out").mkdir()
+    for _ in range(2):
+        result = defectbench("inspect", str(run / "inspector"), str(new), "--out", str(new / "out"))
+        assert result.exit_code == 1 and "3 defective" in result.output and str(new / "out") not in result.output
+    pictures = sorted(path.relative_to(new / "out").as_posix() for path in (new / "out").rglob("*.png"))
+    assert pictures == ["day1/1-2.png", "day1/1.png", "day2/1.png"]
+    assert len(list(images_below(new))) == 3
+
+    result = defectbench("inspect", str(run / "inspector"), str(new), "--out", str(new))
+    assert result.exit_code == 2 and "name a new folder" in result.output
+
+
+def test_what_find_lists_keeps_its_folders() -> None:
+    assert _listed(Path("day1/1.png")) == (Path("day1/1.png"), PurePath("day1/1.png"))
+    for outside in ("/data/day1/1.png", "../day1/1.png"):
+        assert _listed(Path(outside)) == (Path(outside), PurePath("1.png"))
+
+
+def test_an_empty_name_is_not_the_working_directory(run: Path) -> None:
+    result = defectbench("inspect", str(run / "inspector"), "")
+    assert result.exit_code == 2 and "empty name" in result.output
+
+
 def test_pictures_of_parts_in_twelve_bits_are_those_in_eight(parts: Path, run: Path, tmp_path: Path) -> None:
     copy, eight, twelve = tmp_path / "copy", parts / "parts" / "bad" / "00.png", tmp_path / "12.png"
     shutil.copytree(run / "inspector", copy)
@@ -229,7 +260,10 @@ def test_an_inspection_that_is_cut_off_says_neither_good_nor_defective(
 
 
 def test_a_device_that_is_not_there_is_one_sentence(run: Path) -> None:
-    for device, words in (("cuda:77", "There is no GPU cuda:77 here"), ("gpu", "There is no device 'gpu'")):
+    for device, words in (
+        ("cuda:77", "There is no GPU cuda:77 here"),
+        *((name, f"There is no device '{name}' here") for name in ("gpu", "mps", "meta", "xla")),
+    ):
         result = defectbench("inspect", str(run / "inspector"), "a.png", "--device", device)
         assert result.exit_code == 2 and words in result.output
 

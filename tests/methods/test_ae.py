@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import hydra.utils
 import pytest
@@ -112,18 +113,36 @@ def test_the_declared_initialisation_leaves_the_plateau_of_one_gray(method: str)
     assert made > 0.04
 
 
-def test_facts_show_a_collapse() -> None:
-    method = AutoencoderSSIM(channels=1, px=128, **SSIM, **ARCHITECTURE | {"last_layer": 0, "learning_rate": 0})  # type: ignore[arg-type]
+def facts_after_an_epoch(images: torch.Tensor, batch_size: int, last_layer: float = 0) -> dict[str, Any]:
+    torch.manual_seed(0)
+    changes = {"last_layer": last_layer, "learning_rate": 0}
+    method = AutoencoderSSIM(channels=1, px=128, **SSIM, **ARCHITECTURE | changes)  # type: ignore[arg-type]
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
     )  # fmt: skip
+    trainer.fit(method, DataLoader(images, batch_size=batch_size))  # type: ignore[arg-type]
+    return method.facts()
+
+
+def test_facts_show_a_collapse_where_the_last_batch_is_a_single_image() -> None:
     images = torch.rand(4, 1, 128, 128)
-    trainer.fit(method, DataLoader(images, batch_size=2))  # type: ignore[arg-type]
-    facts = method.facts()
+    facts = facts_after_an_epoch(images, batch_size=3)
     assert facts["output_diversity"] == 0 and "does not vary" in str(facts["warning"])
-    expected = images[2:].std(0, correction=0).mean().item()
+    expected = images[:3].std(0, correction=0).mean().item()
     assert facts["training_diversity"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_variety_is_that_of_the_whole_batch_however_few_pass_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.rand(3, 1, 128, 128)
+    whole = facts_after_an_epoch(images, batch_size=3, last_layer=1)
+    monkeypatch.setattr(Autoencoder, "_at_once", 1)
+    assert facts_after_an_epoch(images, batch_size=3, last_layer=1) == pytest.approx(whole, rel=1e-3)
+    assert whole["output_diversity"] > 0.01
+
+
+def test_of_one_image_at_a_time_no_variety_is_told() -> None:
+    assert facts_after_an_epoch(torch.rand(2, 1, 128, 128), batch_size=1) == {}
 
 
 @pytest.mark.parametrize("method_class", [AutoencoderL2, AutoencoderSSIM])

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from methods.anogan import AnoGAN, LatentSearch
+from methods.blocks.diversity import diversity
 from methods.contract import MethodError
 
 PX = 32
@@ -129,6 +130,8 @@ def test_facts_show_a_collapse(fitted: AnoGAN) -> None:
     collapsed.training_diversity.fill_(0.1)
     assert collapsed.facts()["generated_diversity"] == pytest.approx(0, abs=1e-6)
     assert "does not vary" in str(collapsed.facts()["warning"]) and "warning" not in facts
+    collapsed.training_diversity = diversity(images(1))  # in batches of one image nothing is known
+    assert collapsed.facts() == {}
 
 
 def test_a_loss_that_is_not_finite_ends_the_run() -> None:

@@ -1,10 +1,13 @@
 """DFM: the reconstruction error against scikit-learn's PCA, no random number, and what it cannot work on."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from methods.contract import MethodError
 from methods.dfm import DFM, principal_components
@@ -46,6 +49,52 @@ def test_components_keep_the_variance_and_no_more(variance: float) -> None:
     kept, one_less = ((centred_ND @ axes.T).square().sum() / total for axes in (axes_KD, axes_KD[:-1]))
     assert kept >= variance - 1e-9 > one_less - 1e-9
     torch.testing.assert_close(axes_KD @ axes_KD.T, torch.eye(len(axes_KD), dtype=torch.float64))
+
+
+@pytest.mark.parametrize("shape", [(12, 200), (40, 9)], ids=["few images", "few features"])
+@pytest.mark.parametrize("variance", [0.5, 0.97, 1.0])
+def test_errors_are_those_of_a_singular_value_decomposition(shape: tuple[int, int], variance: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    features_ND, other_BD = (torch.randn(*shape, generator=generator, dtype=torch.float64) for _ in range(2))
+    features_ND *= torch.logspace(0, -3, shape[1])  # some directions hold a millionth of the variance of others
+    centred_ND = features_ND - features_ND.mean(dim=0)
+    _, singular_K, axes_KD = torch.linalg.svd(centred_ND, full_matrices=False)
+    share_K = singular_K.square().cumsum(0) / singular_K.square().sum()
+    rank = min(shape[0] - 1, shape[1])
+    svd_KD = axes_KD[: min(int((share_K < variance - 1e-12).sum()) + 1, rank)]
+
+    def errors(axes_KD: torch.Tensor) -> torch.Tensor:
+        return (other_BD - other_BD @ axes_KD.T @ axes_KD).square().sum(dim=1)
+
+    found_KD = principal_components(centred_ND, variance)
+    assert found_KD.shape == svd_KD.shape
+    torch.testing.assert_close(errors(found_KD), errors(svd_KD), rtol=1e-9, atol=1e-12)
+
+
+class LargeTensors(TorchDispatchMode):
+    """Keeps the storages of at least so many bytes that are made."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__()
+        self.least, self.made = least, dict[int, Any]()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = function(*args, **(kwargs or {}))
+        for tensor in found if isinstance(found, tuple | list) else (found,):
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().nbytes() >= self.least:
+                self.made[tensor.untyped_storage().data_ptr()] = tensor
+        return found
+
+
+def test_fitting_holds_the_features_once() -> None:
+    method, images = build(variance=0.5), stripes(12)
+    method.training_images = len(images)
+    with torch.no_grad():
+        for batch in images.split(4):
+            method.observe(batch)
+        with LargeTensors(4 * 12 * 128 * 4 * 4) as large:  # a copy in float32, or more than half of one in float64
+            method.fit()
+    assert [tensor.dtype for tensor in large.made.values()] == [torch.float64]
 
 
 def test_no_random_number_is_drawn() -> None:

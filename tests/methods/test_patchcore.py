@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from methods.contract import MethodError
 from methods.patchcore import PatchCore
 from tests.methods.feature_methods import NETWORK, fit, stripes
 
@@ -79,6 +80,16 @@ def test_the_image_score_is_the_largest_and_reweighted_by_the_papers_equation_7(
         assert plain_B[image].item() == pytest.approx(largest.item(), rel=1e-4)
         assert reweighted_B[image].item() == pytest.approx(((1 - share) * largest).item(), rel=1e-4)
     assert plain_B.argmax() == 1
+
+
+def test_a_score_that_nothing_can_reweight_stands_as_it_is() -> None:
+    images_BCHW = stripes(2, seed=1)
+    (_, plain_B), (_, reweighted_B) = (
+        fit(build(max_bank=1, reweight=reweight), stripes(6)).map_and_score(images_BCHW) for reweight in (0, 3)
+    )
+    assert torch.equal(reweighted_B, plain_B) and plain_B.min() > 0
+    with pytest.raises(MethodError, match="reweight=1: it is 0 or a number from 2 on"):
+        build(reweight=1)
 
 
 def test_bank_and_memory_are_bounded_and_the_record_says_so() -> None:

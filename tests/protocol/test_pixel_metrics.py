@@ -1,6 +1,7 @@
 """Pixel metrics against cases worked by hand, scikit-learn, a slow reference, and other programs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -26,7 +27,7 @@ def gathered(images: Images) -> SortedPixels | None:
     return pixels.sorted()
 
 
-def metrics(images: Images, threshold: float = 0.0, limit: float = 0.3) -> PixelMetrics:
+def metrics(images: Images, threshold: float | None = 0.0, limit: float = 0.3) -> PixelMetrics:
     found = gathered(images)
     assert found is not None
     return found.metrics(threshold, limit)
@@ -58,6 +59,11 @@ def test_one_region() -> None:
     assert found.average_precision == pytest.approx((1 / 2 + 2 / 4) / 2)
     assert found.aupro == pytest.approx(0.05 * 0.5 / 0.3)  # half covered from 1/4 on, nothing before
     assert found.region_overlap == 0.5 and found.iou == pytest.approx(1 / 3) and found.regions == 1
+
+
+def test_without_a_threshold_what_depends_on_it_is_none() -> None:
+    images = row([1, 2, 3], [4])
+    assert metrics(images, threshold=None) == replace(metrics(images, threshold=2), region_overlap=None, iou=None)
 
 
 def test_equal_scores_are_one_threshold() -> None:

@@ -186,3 +186,12 @@ def test_broken_scores_are_named(results: Path, text: str) -> None:
         return
     contents = RunStore(results).contents()  # the run is left out, and the file named
     assert len(contents.records) == 1 and "scores.csv" in contents.unreadable[0].reason
+
+
+def test_where_the_methods_own_score_classifies_the_curve_over_the_area_is_of_the_maps_alone(results: Path) -> None:
+    plot = PLOT["over_area"]
+    assert "used here" in plot.svg(cells(results)["ae_l2", "bottle"])
+    decide_by_own_score(results, np.negative)
+    cell = cells(results)["ae_l2", "bottle"]
+    assert "used here" not in plot.svg(cell)
+    assert "the method's own image score classified" in plot.words(cell) and "The paper's pair" not in plot.words(cell)

@@ -1,5 +1,6 @@
 """What may be published, what is copied, and when it counts as verified."""
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -72,9 +73,52 @@ def test_maps_of_other_programs_are_imported(store: Make, tmp_path: Path) -> Non
     assert standing(tmp_path / "public") == "imported"
 
 
-def test_a_rerun_verifies(store: Make, tmp_path: Path) -> None:
-    publish(store(), tmp_path / "public", store("again", started="2030-01-01T00:00:00+00:00"), "Ada")
+def test_a_failed_build_leaves_nothing(store: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*folders: Path) -> None:
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr("benchmarks.report.publish.build", build)
+    with pytest.raises(UserError, match="the disk is full"):
+        publish(store(), tmp_path / "public")
+    assert [folder.name for folder in tmp_path.iterdir()] == ["results"]
+
+
+def with_settings(**settings: dict[str, Any]) -> dict[str, Any]:
+    """The identity of the real run, with other values of some settings."""
+    identity: dict[str, Any] = json.loads((REAL / "run.json").read_text())["identity"]
+    for group, changes in settings.items():
+        identity["config"][group] |= changes
+    return identity
+
+
+def test_a_rerun_verifies_on_whatever_device(store: Make, tmp_path: Path) -> None:
+    again = store("again", started="2030-01-01T00:00:00+00:00", identity=with_settings(trainer={"accelerator": "gpu"}))
+    publish(store(), tmp_path / "public", again, "Ada")
     assert standing(tmp_path / "public") == "verified: variation_model / bottle / seed=0 re-run by Ada"
+
+
+def test_the_same_maps_evaluated_twice_are_no_rerun(store: Make, tmp_path: Path) -> None:
+    result = json.loads((REAL / "run.json").read_text())["result"]
+
+    def evaluated(name: str, maps: str, started: str) -> Path:
+        changed = result | {"facts": {"maps_hash": maps}}
+        return store(name, budget="external", result=changed, started=started)
+
+    source = evaluated("results", "a", "2030")
+    with pytest.raises(UserError, match="the same maps"):
+        publish(source, tmp_path / "public", evaluated("again", "a", "2031"), "Ada")
+    publish(source, tmp_path / "public", evaluated("others", "b", "2031"), "Ada")
+    assert standing(tmp_path / "public").startswith("verified")
+
+
+def test_maps_that_nobody_made_again_stay_imported(store: Make, tmp_path: Path) -> None:
+    source, theirs = store(), CELL.parents[1].with_name("theirs") / "bottle" / "seed=0"
+    shutil.copytree(REAL, source / theirs)
+    record = json.loads((REAL / "run.json").read_text()) | {"method": "theirs", "budget": "external"}
+    (source / theirs / "run.json").write_text(json.dumps(record))
+    publish(source, tmp_path / "public", store("again", started="2030"), "Ada")
+    standings = {record.method: record.standing for record in RunStore(tmp_path / "public").records()}
+    assert standings["theirs"] == "imported" and standings["variation_model"].startswith("verified")
 
 
 def test_a_copy_is_no_rerun(store: Make, tmp_path: Path) -> None:
@@ -85,6 +129,47 @@ def test_a_copy_is_no_rerun(store: Make, tmp_path: Path) -> None:
 def test_other_data_do_not_verify(store: Make, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="other data"):
         publish(store(), tmp_path / "public", store("again", started="2030", test_data="other"), "Ada")
+
+
+def test_another_setting_does_not_verify(store: Make, tmp_path: Path) -> None:
+    again = store("again", started="2030", identity=with_settings(protocol={"minimum_area": 0.002}))
+    with pytest.raises(UserError, match="another configuration"):
+        publish(store(), tmp_path / "public", again, "Ada")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"status": "failed", "result": None, "error": "out of memory"}], ids=["other", "failed"]
+)
+def test_a_rerun_holds_a_finished_run_of_a_cell(store: Make, tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="no finished run of a cell"):
+        publish(store(), tmp_path / "public", store("again", started="2030", **changes), "Ada")
+
+
+@pytest.mark.parametrize("has_scores", [True, False], ids=["scores", "counts"])
+def test_a_difference_beyond_chance_does_not_verify(store: Make, tmp_path: Path, has_scores: bool) -> None:
+    result = json.loads((REAL / "run.json").read_text())["result"]
+    result["defective"] |= {"correct": result["defective"]["total"], "ratio": 1.0}  # about half, before
+    result["image"]["auroc"] = 1.0
+    again = store("again", started="2030", result=result)
+    if has_scores:
+        find_every_defect(again / CELL / "scores.csv")
+    else:
+        (again / CELL / "scores.csv").unlink()
+    with pytest.raises(UserError, match="beyond chance"):
+        publish(store(), tmp_path / "public", again, "Ada")
+    assert not (tmp_path / "public").exists()
+
+
+def find_every_defect(file: Path) -> None:
+    with file.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    for row in rows:
+        if row["defective"] == "True":
+            row["score_0.001"] = "1000"
+    with file.open("w", newline="") as opened:
+        writer = csv.DictWriter(opened, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def test_nothing_is_overwritten(store: Make, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.common.console import PlainConsole
 from benchmarks.report.build import Report, build
 from benchmarks.report.screen import LINES, fitting, show
-from benchmarks.report.terminal import PlainConsole
 from tests.report.stores import METHODS, write_store
 
 

@@ -163,7 +163,7 @@ def test_a_run_moves_to_the_tables_it_is_asked_for_and_is_run_again_for_what_it_
     caplog.clear()
     with caplog.at_level("INFO"):
         again = ask(cell, "budget.name=other", "budget.epochs=1", "save_maps=true", "save_checkpoint=yes")
-    assert "was run without save_maps=true: it is run again" in caplog.text and "skipped" not in caplog.text
+    assert "lacks the files of save_maps=true: it is run again" in caplog.text and "skipped" not in caplog.text
     store = RunStore(tmp_path / "results")
     assert len(store.replaced_runs(again.cell)) == 1
 

@@ -112,7 +112,7 @@ def test_a_finished_run_is_skipped_until_something_that_counts_changes(parts: Pa
     assert json.loads((folder(parts) / "run.json").read_text()) == record
     lacking = run(parts, "save_maps=yes", "save_checkpoint=1").output
     assert (
-        "was run without save_maps=true and save_checkpoint=true: it is run again" in lacking
+        "lacks the files of save_maps=true and save_checkpoint=true: it is run again" in lacking
         and "skipped" not in lacking
     )
     assert "method.model.deviation_floor 5 -> 6" in run(parts, "method.model.deviation_floor=6").output
@@ -120,6 +120,13 @@ def test_a_finished_run_is_skipped_until_something_that_counts_changes(parts: Pa
     save(parts / "parts" / "test" / "good" / "000.png", noise(1, 96, 96, 1))
     assert "changed since: test_data" in run(parts, "method.model.deviation_floor=6").output
     assert len(list((parts.parent / "results" / "replaced").rglob("run.json"))) == 4
+
+
+def test_kept_files_that_were_removed_are_made_again(parts: Path) -> None:
+    assert sweep(parts, "seed=0", "save_checkpoint=true").exit_code == 0
+    (folder(parts) / "method.ckpt").unlink()
+    again = sweep(parts, "seed=0", "save_checkpoint=true")
+    assert again.exit_code == 0 and (folder(parts) / "method.ckpt").is_file(), again.output
 
 
 def test_the_state_of_an_interrupted_run_with_other_settings_outlasts_a_skip(parts: Path) -> None:
@@ -181,6 +188,21 @@ def test_bad_input_is_answered_in_words(parts: Path, overrides: list[str], messa
     assert "Traceback" not in result.output
 
 
+def test_a_table_of_images_counts_from_the_datas_folder(parts: Path) -> None:
+    lines = [
+        f"parts/{place}/{index:03}.png,{label},{part}"
+        for place, count, label, part in (("train/good", 12, "ok", "train"), ("test/good", 4, "ok", "test"))
+        for index in range(count)
+    ]
+    (parts / "split").mkdir()
+    (parts / "split" / "list.csv").write_text("\n".join(["path,label,split", *lines]))
+    asked = [*FAST, *places(parts), "data.layout.table=split/list.csv"]
+    result = defectbench("run", *asked)
+    assert result.exit_code == 0, result.output
+    (kept,) = (parts.parent / "results" / "requests").iterdir()
+    assert str(parts / "split" / "list.csv") in json.loads(kept.read_text())["files"]
+
+
 def test_without_masks_the_table_says_so(tree: Callable[..., Path]) -> None:
     root = tree(masks=False, px=96)
     assert (
@@ -230,7 +252,8 @@ def test_no_test_image_is_decoded_before_all_training_images(parts: Path, decode
     assert of_train and of_test and max(of_train) < min(of_test)
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.usefixtures("heard_hangup")
 def test_a_sweep_that_was_ended_goes_on_where_it_stopped(parts: Path, end: signal.Signals) -> None:
     command = [sys.executable, "-m", "benchmarks", "run", "-m", *FAST, *places(parts), "seed=0,1,2,3,4,5"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -245,6 +268,7 @@ def test_a_sweep_that_was_ended_goes_on_where_it_stopped(parts: Path, end: signa
     process.wait(20)
     kept = {seed: (folder(parts, seed) / "run.json").read_bytes() for seed in range(6) if folder(parts, seed).exists()}
     assert 2 <= len(kept) < 6
+    assert any((parts.parent / "results" / "sweeps").glob("sweep-*")) == (end == signal.SIGKILL), "a death is counted"
     again = sweep(parts, "seed=0,1,2,3,4,5")
     assert again.exit_code == 0
     looked_up = int(re.search(r"(\d+) finished already", again.output)[1])  # type: ignore[index]

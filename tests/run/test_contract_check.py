@@ -130,6 +130,15 @@ def test_a_broken_promise_is_told(tree: Callable[..., Path], kind: str, message:
     assert result.exit_code == 1 and message in " ".join(result.output.split()) and "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("override", ["method.predict_batch_size=1", "protocol.validation_share=0.1"])
+def test_a_map_that_depends_on_its_batch_is_told_where_the_run_has_no_batch_of_two(
+    tree: Callable[..., Path], override: str
+) -> None:
+    """Images are predicted one by one, or a single one of the ten is held out."""
+    result = run(tree(), "Sociable", override)
+    assert result.exit_code == 1 and "depends on the other samples" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     ("kind", "overrides", "message"),
     [

@@ -215,8 +215,26 @@ def test_a_map_that_cannot_be_used_is_named(
         ),
         (lambda maps: None, ["--threshold", "nan"], "--threshold nan"),
         (lambda maps: None, ["protocol.minimal_area=1"], "minimal_area"),
+        (lambda maps: None, ["seed=3"], "use --seed"),
+        (lambda maps: None, ["results.dir=x"], "use --results"),
+        (lambda maps: None, ["data.root=x"], "use --root"),
+        (lambda maps: None, ["+input.px=64"], "leave it out"),
+        (lambda maps: None, ["--method", "a/b"], "a name becomes a folder"),
     ],
-    ids=["category", "validation", "layout", "folder", "validation image", "threshold", "override"],
+    ids=[
+        "category",
+        "validation",
+        "layout",
+        "folder",
+        "validation image",
+        "threshold",
+        "override",
+        "seed",
+        "results",
+        "root",
+        "input",
+        "method",
+    ],
 )
 def test_a_folder_that_cannot_be_used_is_explained(
     exported: Path, maps: Path, damage: Callable[[Path], None], args: list[str], message: str
@@ -234,6 +252,19 @@ def test_several_methods_in_one_folder(exported: Path, maps: Path) -> None:
     assert [run_of(maps.parent / "results", name).is_dir() for name in ("a", "b")] == [True, True]
     refused = evaluate(both, exported / "data", "--method", "c")
     assert refused.exit_code == 1 and "holds the maps of a, b" in refused.output
+
+
+def test_a_seed_below_zero_is_refused_before_anything_is_scored(exported: Path, maps: Path) -> None:
+    refused = evaluate(maps, exported / "data", "--seed", "-1")
+    assert refused.exit_code == 2 and "x>=0" in refused.output
+    assert not (maps.parent / "results").exists()
+
+
+def test_an_archive_is_named_and_read_whatever_the_case_of_its_suffix(exported: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "one.NPZ"
+    archive.write_bytes(b"none")
+    assert "is no archive of maps" in evaluate(archive, exported / "data").output
+    assert "a name becomes a folder" in evaluate(archive, exported / "data", "--method", "a/b").output
 
 
 def test_a_foreign_second_page_is_no_map(tmp_path: Path) -> None:

@@ -28,6 +28,16 @@ CELL = ["method=ae_l2", "data=folder", "data.root=d", "category=parts"]
         ("data.layout.test_seed=-1", "data.layout.test_seed=-1: it must be a whole number from 0 on"),
         ("score_at_epochs=[0]", "score_at_epochs: 0 is no epoch"),
         ("trainer.accelerator=tpu", "trainer.accelerator=tpu: it is one of auto, cpu, gpu"),
+        (
+            "category.augmentation.mirror=[horizontal,left_right]",
+            "category.augmentation.mirror.1=left_right: it is one of horizontal, vertical",
+        ),
+        ("category.augmentation.mirror=null", "category.augmentation.mirror=None: it is one of horizontal, vertical"),
+        (
+            "category.augmentation.border=wrap",
+            "category.augmentation.border=wrap: it is one of border, reflection, zeros",
+        ),
+        ("category.augmentation.border=null", "category.augmentation.border=None: it is one of border"),
         ("results.dir=null", "results.dir=None: it must name a folder"),
         ("results.dir=''", "results.dir=: it must name a folder"),
         ("data.root=''", "data.root=: it must name a folder"),

@@ -91,10 +91,11 @@ def epoch(root: Path, name: str) -> int:
     return found.epoch if found else 0
 
 
+@pytest.mark.usefixtures("heard_hangup")
 def test_a_cell_that_is_killed_again_and_again_ends_with_the_same_numbers(root: Path) -> None:
     assert os.waitpid(start(cell(root, "whole")), 0)[1] == 0
     assert not state(root, "whole").exists()
-    for end, done in ((signal.SIGKILL, 1), (signal.SIGTERM, 2)):
+    for end, done in ((signal.SIGKILL, 1), (signal.SIGHUP, 2)):
         child = start(cell(root, "cut", CURVE))
         wait_for(lambda done=done: epoch(root, "cut") >= done)  # type: ignore[misc]
         os.kill(child, end)

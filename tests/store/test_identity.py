@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.run.images import Defects
 from benchmarks.store import identity
 from benchmarks.store.identity import Identity, code_fingerprint, differences
 
@@ -77,3 +78,30 @@ def test_the_real_methods_are_found() -> None:
     assert "methods.ae" in code_fingerprint(["methods.ae"], []) and "methods.blocks.ssim" in code_fingerprint(
         ["methods.ae"], []
     )
+
+
+DECIDE_NO_NUMBER = {
+    "benchmarks.data.fingerprint",  # what it hashes counts by its hash
+    "benchmarks.data.index",
+    "benchmarks.data.map_files",  # writes maps; `evaluate`, which reads them, counts it
+    "benchmarks.run.contract_check",
+    "benchmarks.run.kept_maps",
+    "benchmarks.run.loggers",
+    "benchmarks.run.memory",
+    "benchmarks.run.state",
+}
+
+
+def test_every_module_that_a_measurement_reaches_counts_or_is_known_to_decide_nothing() -> None:
+    reached, waiting = set[str](), ["benchmarks.run.measure"]
+    while waiting:
+        name = waiting.pop()
+        source = identity._source_file(name)
+        if name in reached or source is None or name.split(".")[1] not in {"data", "protocol", "run"}:
+            continue
+        if source.name == "__init__.py":
+            continue
+        reached.add(name)
+        waiting += [other for other in identity._digest(source)[1] if other.startswith("benchmarks.")]
+    assert len(reached) > 20
+    assert reached - set(Defects.modules) == DECIDE_NO_NUMBER

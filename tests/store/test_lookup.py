@@ -107,3 +107,17 @@ def test_a_damaged_answer_is_none(results: Path) -> None:
     for file in (results / "requests").iterdir():
         file.write_text("{")
     assert Lookup(results).answer(WORDS) is None
+
+
+@pytest.mark.parametrize("kept", ["maps/bad/000.tiff", "fold=1/method.ckpt", "epochs/5/scores.csv"])
+def test_a_run_whose_kept_files_were_removed_is_no_answer(results: Path, kept: str) -> None:
+    path = RunStore(results).folder(RECORD.cell) / kept
+    path.parent.mkdir(parents=True)
+    path.touch()
+    lookup = Lookup(results)
+    lookup.keep(lookup.asked(WORDS, []), RECORD, ["maps", "method.ckpt", "inspector", "epochs/5"])
+    assert Lookup(results).answer(WORDS) == RECORD
+    path.unlink()
+    if kept.startswith("maps"):
+        path.parent.rmdir()  # the folder itself stays, empty
+    assert Lookup(results).answer(WORDS) is None

@@ -55,7 +55,9 @@ def store(results: Path, table: pd.DataFrame, *, seed: int = 0, area: float = 1e
         image_of_maximum=image_metrics(test["map_maximum"].to_numpy(), defective[~validation]),
         facts=changes.pop("facts", {}),
     )
-    config = {"seed": seed, "protocol": {"validation_share": 0.1} | changes.pop("protocol", {})}
+    config: dict[str, Any] = {"seed": seed, "protocol": {"validation_share": 0.1} | changes.pop("protocol", {})}
+    if target := changes.pop("target", None):
+        config["method"] = {"model": {"_target_": target}}
     record = replace(RECORD, seed=seed, result=result, identity=RECORD.identity | {"config": config}, **changes)
     folder = put(RunStore(results), record)
     table.to_csv(folder / "scores.csv", index=False)

@@ -45,6 +45,9 @@ def test_a_pair_that_one_area_reaches(tmp_path: Path) -> None:
     assert cell["reachable"] and cell["reachable_areas"] == "0.05" and cell["closest_area"] == 0.05
     assert cell["closest_distance"] == pytest.approx(0) and cell["seeds_that_reach"] == 1
     assert cell["declared_distance"] == pytest.approx(np.hypot(0.3, 0.39))
+    assert cell["others"] == "ae_ssim anogan cnn_feature_dictionary variation_model"
+    assert cell["others_reached"] == "ae_ssim anogan"  # 0.85, 0.90 at the last area; 0.95, 0.43 at the declared one
+    assert "reach 2 of 4 pairs that the paper gives other methods" in overview(found, "mvtec_ad", "short").sentences[0]
     said = category_findings(found, "mvtec_ad", "short", "bottle")
     row = said.table.loc["ae_l2"]
     assert row["paper"] == "0.70 / 0.89" and row["within at"] == "5 %" and row["nearest area"] == "5 %: 0.70 / 0.89"

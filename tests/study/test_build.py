@@ -60,8 +60,15 @@ def test_the_page_is_reproducible(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_runs_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     nothing = CliRunner().invoke(main, ["study", "area", "--results", str(tmp_path / "empty")])
     assert nothing.exit_code == 1 and "No finished run" in nothing.output and "Traceback" not in nothing.output
+
+
+@pytest.mark.parametrize("command", ["study area", "study thresholds", "study stand-in", "list runs", "report"])
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, command: str) -> None:
+    absent = CliRunner().invoke(main, [*command.split(), "--results", str(tmp_path / "absent")])
+    assert absent.exit_code == 1 and f"There is no folder {tmp_path / 'absent'}" in absent.output
 
 
 def test_seeds_of_two_settings_are_refused(tmp_path: Path) -> None:

@@ -56,3 +56,23 @@ def test_a_run_that_holds_out_every_good_image_promises_less(tmp_path: Path) -> 
     assert promised.loc["conformal:0.02"].tolist() == pytest.approx([0.02, cross_promise(0.02, 100, 5)], rel=1e-5)
     assert promised.loc["maximum"].tolist() == pytest.approx([1 / 101, cross_promise(1 / 101, 100, 5)], rel=1e-5)
     assert _declared_share(read_grids(tmp_path, RunStore(tmp_path).records())[1]) == 1
+
+
+def test_a_method_that_uses_the_held_out_images_itself_is_promised_nothing_and_left_out_of_what_is_kept(
+    tmp_path: Path,
+) -> None:
+    table = scores(0, validation=30).assign(**{"score_0.001": lambda found: found.index.to_series().astype(float)})
+    for seed, target in enumerate(("methods.padim.PaDiM", "methods.stfpm.STFPM", "somebody.elses.Method")):
+        store(tmp_path, table, seed=seed, target=target)  # each of the eight good test images is a false alarm
+    built = build(tmp_path, tmp_path / "study")
+    runs = built.runs[built.runs["rule"] == "conformal:0.1"].set_index("seed")
+    assert runs["promised"].fillna(-1).to_dict() == {0: 0.1, 1: -1, 2: 0.1}
+    rule = built.rules.set_index("rule").loc["conformal:0.1"]
+    assert (rule["runs"], rule["runs_promised"], rule["runs_above_promise"]) == (3, 2, 2)
+    assert (rule["promised"], rule["false_alarm_rate"]) == (pytest.approx(0.1), 1)
+    assert "| 2 of 2 runs |" in (tmp_path / "study" / "thresholds.md").read_text(encoding="utf-8")
+
+    store(tmp_path / "alone", table, target="methods.texture_inspection.TextureInspection")
+    build(tmp_path / "alone", tmp_path / "alone")
+    said = (tmp_path / "alone" / "thresholds.md").read_text(encoding="utf-8")
+    assert "| conformal:0.1 | 30 | - | 8.0/8 = 1.000 |" in said

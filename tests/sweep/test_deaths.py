@@ -5,7 +5,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from benchmarks.sweep.deaths import LOCK, Deaths, held
+from benchmarks.common.files import write_text
+from benchmarks.store.progress import PROGRESS, Progress
+from benchmarks.sweep.deaths import Deaths, held
+from benchmarks.sweep.folders import LOCK
 from benchmarks.sweep.outcomes import Outcome, Outcomes, report_begin, report_end
 
 
@@ -26,6 +29,20 @@ def test_deaths_are_counted_and_the_folders_removed(tmp_path: Path) -> None:
     assert Deaths(tmp_path).of == {"m / c / seed=0": 2}
     deaths.forget("m / c / seed=0")
     assert Deaths(tmp_path).of == {} and not list(tmp_path.iterdir())
+
+
+def test_a_cell_that_got_on_before_it_was_killed_has_not_died(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    for epoch, expected in ((3, {}), (3, {"m / c": 1}), (4, {"m / c": 1})):  # it got on, did not, got on
+        report_begin(tmp_path / "sweep-a", 0, "m / c", state)
+        write_text(state / PROGRESS, Progress({"config": {}}, epoch, epochs=9).to_json())
+        deaths = Deaths(tmp_path)
+        deaths.collect()
+        assert deaths.of == expected
+    report_begin(tmp_path / "sweep-a", 0, "m / c", state)
+    write_text(state / "maps-1" / "0.npz", "the first maps")
+    deaths.collect()
+    assert deaths.of == {"m / c": 1}
 
 
 def test_a_sweep_that_runs_is_left_alone_and_one_that_ends_leaves_nothing(tmp_path: Path) -> None:

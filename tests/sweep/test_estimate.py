@@ -1,8 +1,9 @@
 """What a sweep will cost: its cells as Hydra expands them, the schedule against a step-by-step one, and where figures come from."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from benchmarks.cli import main
 from benchmarks.common.errors import UserError
+from benchmarks.run.standing import identity_without_images
 from benchmarks.store.progress import PROGRESS, Progress, state_folder
 from benchmarks.store.record import Record
 from benchmarks.store.runs import RunStore
@@ -31,11 +33,21 @@ def wanted(*overrides: str) -> tuple[list, int]:
     return planned_cells([*overrides])
 
 
-def finished(results: Path, method: str, category: str, seconds: float, kind: str = "object", seed: int = 0) -> Record:
-    record = replace(RECORD, method=method, category=category, kind=kind, seconds=seconds, seed=seed)
+def finished(
+    results: Path, method: str, category: str, seconds: float, kind: str = "object", seed: int = 0, **others: Any
+) -> Record:
+    record = replace(RECORD, method=method, category=category, kind=kind, seconds=seconds, seed=seed, **others)
     folder = put(RunStore(results), record)
     (folder / "maps").write_bytes(b"x" * (2**20 - (folder / "run.json").stat().st_size))
     return record
+
+
+def run_as(results: Path, planned: PlannedCell, seconds: float) -> None:
+    """A finished run of a planned cell, from its settings and the code as it is."""
+    wanted, cell = identity_without_images(planned.config), planned.cell
+    identity = asdict(wanted) | {"config": wanted.config | {"seed": cell.seed}, "train_data": "images"}
+    names = {"dataset": planned.dataset, "budget": planned.budget}
+    finished(results, cell.method, cell.category, seconds, planned.kind, cell.seed, **names, identity=identity)
 
 
 def test_cells_are_the_product_of_the_lists_where_methods_apply() -> None:
@@ -103,18 +115,35 @@ def test_longest_first_against_a_clock(workers: int) -> None:
 
 
 def test_totals_and_what_is_finished_already(tmp_path: Path) -> None:
-    for seed, seconds in enumerate((8.0, 12.0)):
-        finished(tmp_path, "ae_l2", "bottle", seconds, seed=seed)
     cells, left_out = wanted(
         "method=ae_l2", "category=bottle", "seed=0,1,2,3,4", "budget=short", "data=mvtec_ad", f"results.dir={tmp_path}"
     )
+    for cell, seconds in zip(cells[:2], (8.0, 12.0), strict=True):
+        run_as(tmp_path, cell, seconds)
     found = estimate(cells, left_out, 2, measured(tmp_path))
     assert (found.cells, found.finished) == (5, 2)
     assert found.device_seconds == pytest.approx(30) and found.wall_seconds == pytest.approx(20)
     assert found.runs_mib == pytest.approx(3, rel=0.01) and found.cache_mib is not None
     assert found.unknown.empty
-    other, _ = wanted("method=ae_l2", "category=bottle", "budget=smoke", "data=mvtec_ad", f"results.dir={tmp_path}")
-    assert estimate(other, 0, 1, measured(tmp_path)).finished == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [("logger=none", 1), ("force=yes", 0), ("budget=smoke", 0), ("method.model.latent=7", 0)],
+)
+def test_what_run_would_run_again_is_not_finished(tmp_path: Path, said: str, count: int) -> None:
+    asked = ["method=ae_l2", "category=bottle", "budget=short", "data=mvtec_ad", f"results.dir={tmp_path}"]
+    (cell,), _ = wanted(*asked)
+    run_as(tmp_path, cell, 8.0)
+    cells, _ = wanted(*asked, said)
+    assert estimate(cells, 0, 1, measured(tmp_path)).finished == count
+
+
+def test_code_that_has_changed_makes_a_run_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cell,), _ = wanted("method=ae_l2", "category=bottle", "data=mvtec_ad", f"results.dir={tmp_path}")
+    run_as(tmp_path, cell, 8.0)
+    monkeypatch.setattr("benchmarks.run.standing.code_fingerprint", lambda *_: {"methods.ae": "edited"})
+    assert estimate([cell], 0, 1, measured(tmp_path)).finished == 0
 
 
 def test_figures_come_from_the_nearest_measured_cells(tmp_path: Path) -> None:
@@ -225,6 +254,6 @@ def test_of_a_cell_in_progress_only_what_is_left_is_counted(tmp_path: Path) -> N
     (state / PROGRESS).write_text(progress.to_json())
     found = estimate(cells, 0, 1, measured(tmp_path))
     assert found.begun == 1 and found.device_seconds == pytest.approx(10) and found.unknown.empty
-    assert "1 are begun" in " ".join(in_words(found))
+    assert "1 begun" in " ".join(in_words(found))
     other, _ = wanted("method=ae_l2", "category=bottle", "budget=smoke", "data=mvtec_ad", f"results.dir={tmp_path}")
     assert estimate(other, 0, 1, measured(tmp_path)).begun == 0

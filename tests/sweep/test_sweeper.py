@@ -136,7 +136,7 @@ def test_a_cell_that_kills_its_process_twice_goes_last_and_is_a_failure(
     assert died() and not finished.exists()  # pill takes longest, and is the first
     assert died() and json.loads(finished.read_text())["status"] == "finished"
     third = sweep(tmp_path, *cells)
-    assert third.exit_code == 1 and "1 of 1 cells failed" in third.output
+    assert third.exit_code == 1 and "1 of 1 cell failed" in third.output
     assert "took its sweep with it 2 times (out of memory" in " ".join(third.output.replace("│", " ").split())
     assert died()  # it was asked for once more
 
@@ -156,7 +156,7 @@ def test_a_cell_is_run_once_and_refused_with_two_settings(tmp_path: Path) -> Non
         "choice(6)", "6"
     )
     once = sweep(tmp_path, "method=variation_model", "category=bottle", "seed=1,1")
-    assert once.exit_code == 0 and "1 cells to run" in once.output
+    assert once.exit_code == 0 and "1 cell to run" in once.output
     floors = ["method=variation_model", "category=bottle", "seed=1", "method.model.deviation_floor=5,6"]
     assert sweep(tmp_path, *floors[:3], "method.model.deviation_floor=5").exit_code == 0
     again = sweep(tmp_path, *floors)

@@ -6,6 +6,7 @@ from benchmarks.protocol.intervals import wilson
 from benchmarks.report.cells import Cell
 from benchmarks.report.plots.plot import COLOURS, INK, LINES, Axes, Plot, apart, joined, logarithmic, unit
 from benchmarks.store import paper
+from benchmarks.store.record import OWN
 
 
 def _draw_over_area(axes: Axes, cell: Cell) -> None:
@@ -24,7 +25,7 @@ def _draw_over_area(axes: Axes, cell: Cell) -> None:
             axes.axhline(published, color=COLOURS[side], linestyle="dotted", linewidth=1)
             axes.text(first, published, "paper", color=COLOURS[side], va="bottom", fontsize=7)
     area = cell.scored[0].result.minimum_area
-    if area is not None:
+    if area is not None and not _own_score_decides(cell):
         axes.axvline(area, color=INK, linewidth=0.8)
         axes.text(area, 1.02, "used here", ha="center", fontsize=8)
     axes.set_xlim(first, last * 6)
@@ -43,7 +44,13 @@ def _over_area_in_words(cell: Cell) -> str:
         f"Accuracy over the minimum defect area, the threshold found anew for each area ({runs}defective dashed). "
         f"From {_percent(mean.area_A[0])} to {_percent(mean.area_A[-1])} of the image: {ranges}."
     )
+    if _own_score_decides(cell):
+        return f"{text} By the maps alone: here the method's own image score classified, for which no area matters."
     return f"{text} {_reachability(cell)}".strip()
+
+
+def _own_score_decides(cell: Cell) -> bool:
+    return cell.scored[0].result.decided_by == OWN
 
 
 def _reachability(cell: Cell) -> str:

@@ -10,6 +10,8 @@ from hydra.plugins.launcher import Launcher
 
 from benchmarks.sweep.job import Job, run_job
 
+KILLED = "its process was killed: out of memory, or by hand"
+
 
 @dataclass(frozen=True)
 class Lost:

@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from benchmarks.common.errors import UserError
 from benchmarks.common.pool import available_cores
 from benchmarks.sweep.job import Job
-from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
+from benchmarks.sweep.launchers.base import KILLED, CellLauncher, Ends, Lost
 
 Task = Callable[[Job], None]
 
@@ -103,7 +103,7 @@ def _stop(workers: Sequence[_Worker]) -> None:
 
 def _death(exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
-        return "its process was killed: out of memory, or by hand"
+        return KILLED
     return (
         f"its process ended by {signal.Signals(-exit_code).name}"
         if exit_code < 0

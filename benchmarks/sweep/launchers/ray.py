@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from benchmarks.common.errors import UserError
 from benchmarks.sweep.job import Job
-from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
+from benchmarks.sweep.launchers.base import KILLED, CellLauncher, Ends, Lost
 
 if TYPE_CHECKING:
     import ray
@@ -145,7 +145,7 @@ def _death_of_actor(said: str) -> Lost:
         return NODE_FAILURE
     if "memory pressure" in lower:
         return Lost("out of memory: Ray ended its process")
-    return Lost("its process was killed: out of memory, or by hand")
+    return Lost(KILLED)
 
 
 @contextmanager

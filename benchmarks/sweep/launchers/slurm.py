@@ -23,6 +23,7 @@ import click
 from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.common.logs import configure_logging
+from benchmarks.common.words import number_of
 from benchmarks.sweep.job import Job
 from benchmarks.sweep.launchers.base import CellLauncher, Ends, Lost
 from benchmarks.sweep.queued import LOGS, Queued, cancel, final_state, in_words, queue
@@ -87,14 +88,14 @@ class Slurm(CellLauncher):
             return
         wish = self.settings.get("when_stopped", "ask")
         ask = ask and wish == "ask" and sys.stdin.isatty()
-        if wish == "cancel" or (ask and _is_wanted(f"{len(left)} jobs are in SLURM's queue. Cancel them?")):
+        if wish == "cancel" or (ask and _is_wanted(f"In SLURM's queue: {number_of(len(left), 'job')}. Cancel?")):
             cancel(*left)
             self._forget()
-            log.warning("sweep: %d SLURM jobs cancelled", len(left))
+            log.warning("sweep: %s cancelled", number_of(len(left), "SLURM job"))
         else:
             log.warning(
-                "sweep: %d jobs stay in SLURM's queue. The same command joins them; `scancel %s` cancels them.",
-                len(left),
+                "sweep: %s left in SLURM's queue. The same command joins what is queued; `scancel %s` cancels it.",
+                number_of(len(left), "job"),
                 arrays,
             )
 

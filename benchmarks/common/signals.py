@@ -1,0 +1,31 @@
+"""Signals that end a program in order, so that what it has is kept: SIGTERM, and SIGHUP of a terminal that was closed."""
+
+import os
+import signal
+import stat
+from types import FrameType
+
+
+def ending() -> list[signal.Signals]:
+    """SIGTERM and, unless it is ignored, SIGHUP: under `nohup` a program outlives its terminal."""
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGTERM] if is_ignored else [signal.SIGTERM, signal.SIGHUP]
+
+
+def end(signum: int, frame: FrameType | None) -> None:
+    """A handler that ends the program like an error does."""
+    if signum == signal.SIGHUP:
+        _leave_terminal()
+    raise SystemExit(128 + signum)  # as shells say it
+
+
+def _leave_terminal() -> None:
+    """A progress bar that writes to a terminal which is gone would fail, and the cell with it."""
+    for number in (1, 2):
+        try:
+            if stat.S_ISCHR(os.fstat(number).st_mode):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        except OSError:
+            continue  # it was closed before
