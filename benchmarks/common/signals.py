@@ -5,16 +5,19 @@ import signal
 import stat
 from types import FrameType
 
+HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
+
 
 def ending() -> list[signal.Signals]:
     """SIGTERM and, unless it is ignored, SIGHUP: under `nohup` a program outlives its terminal."""
-    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return [signal.SIGTERM] if is_ignored else [signal.SIGTERM, signal.SIGHUP]
+    if HANGUP is None or signal.getsignal(HANGUP) is signal.SIG_IGN:
+        return [signal.SIGTERM]
+    return [signal.SIGTERM, HANGUP]
 
 
 def end(signum: int, frame: FrameType | None) -> None:
     """A handler that ends the program like an error does."""
-    if signum == signal.SIGHUP:
+    if signum == HANGUP:
         _leave_terminal()
     raise SystemExit(128 + signum)  # as shells say it
 
