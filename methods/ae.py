@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.blocks.chunks import images_at_once
+from methods.blocks.divergence import require_finite
 from methods.blocks.diversity import diversity, variety
 from methods.blocks.ssim import SSIM
 from methods.blocks.tiling import tiled_map
@@ -160,11 +161,7 @@ class Autoencoder(Method):
         return images_at_once(self.px, LAYERS[0][2], self.device)
 
     def on_train_epoch_end(self) -> None:
-        loss = self._last_loss.item()
-        if not math.isfinite(loss):
-            raise MethodError(
-                f"The loss became {loss} in epoch {self.current_epoch}: lower method.model.learning_rate."
-            )
+        require_finite(self._last_loss, self.current_epoch)
         with torch.no_grad():
             made = [self(part_BCHW) for part_BCHW in torch.split(self._first_images, self._at_once)]
         self.output_diversity = diversity(torch.cat(made))

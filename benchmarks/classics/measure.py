@@ -28,7 +28,7 @@ from benchmarks.run.method import make_method
 from benchmarks.run.scores import write_scores
 from benchmarks.run.state import CellState, KeepState, StateFile
 from benchmarks.run.trainer import TimeLeft, check_trainer, trainer_for
-from benchmarks.store.record import Cell, Result
+from benchmarks.store.record import FITTED, Cell, Result
 from benchmarks.store.runs import RunStore
 from methods.contract import Method, MethodError, SampleMethod
 
@@ -110,7 +110,7 @@ class SampleBenchmark:
         loaders = data.train_dataloader(), data.val_dataloader()  # without `data`, which holds the test samples
         trainer.fit(method, *loaders, ckpt_path=keeper.file.checkpoint, weights_only=True)
         if config.save_checkpoint:
-            trainer.save_checkpoint(folder / "method.ckpt")
+            trainer.save_checkpoint(folder / FITTED)
 
         check_contract(method, lambda method, count: _scores(trainer, method, data.val_dataloader(count)), make)
         held_out = _scores(trainer, method, data.val_dataloader())

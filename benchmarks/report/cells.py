@@ -17,14 +17,13 @@ from benchmarks.protocol.thresholds import Rule
 from benchmarks.report.losses import Losses, read_losses
 from benchmarks.store.columns import is_empty, rows_of
 from benchmarks.store.epochs import learning_curve
-from benchmarks.store.record import SCORES, Record, Result
+from benchmarks.store.record import LOGS, PRO_CURVE, SCORES, Record, Result
 from benchmarks.store.runs import RunStore
 from benchmarks.store.scores import area_columns, deciding_column, is_defective, of_split
 from benchmarks.store.table import Table, read_table
 
 T = TypeVar("T")
-LOSSES = Path("logs") / "metrics.csv"
-PRO_CURVE = "pro_curve.csv"
+LOSSES = Path(LOGS) / "metrics.csv"
 SIDES = {"good": "normal", "defective": "anomalous"}  # our words, and those in the leaderboard's columns
 
 

@@ -24,6 +24,7 @@ from benchmarks.data.names import Layout
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.regions import label_regions
 from benchmarks.report.cells import Cell, Run
+from benchmarks.store.record import CONFIG, MAPS
 from benchmarks.store.scores import area_column, deciding_column, is_defective, of_split
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def run_with_maps(cell: Cell) -> Run | None:
 
 def maps_folder(run: Run) -> Path:
     """Where the run's maps lie, `test/<type>/NNN.tiff` below it."""
-    return run.folder / "maps" / run.record.method / run.record.category
+    return run.folder / MAPS / run.record.method / run.record.category
 
 
 def choices(run: Run, images: Mapping[str, ImageFile]) -> list[Choice]:
@@ -173,7 +174,7 @@ def _root_of(run: Run, data: Mapping[str, Any]) -> Path:
 
 
 def _config_of(run: Run) -> Path:
-    return run.folder / "config.yaml"
+    return run.folder / CONFIG
 
 
 def _map_of(run: Run, image: ImageFile) -> Path:

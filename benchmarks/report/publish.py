@@ -13,16 +13,16 @@ from benchmarks.common.errors import UserError
 from benchmarks.common.files import write_text
 from benchmarks.common.yaml import read_foreign_yaml
 from benchmarks.report.build import build, read_contents
+from benchmarks.report.cells import LOSSES
 from benchmarks.report.compare import compare
 from benchmarks.report.folders import without_folders
 from benchmarks.store.epochs import EPOCHS, RESULT
 from benchmarks.store.identity import deciding
-from benchmarks.store.record import EXTERNAL, RECORD, Cell, Record
+from benchmarks.store.record import CONFIG, EXTERNAL, RECORD, Cell, Record
 from benchmarks.store.runs import Contents, RunStore
 from benchmarks.store.scores import decisions
 
-CONFIG = "config.yaml"
-KEPT = (CONFIG, "*.csv", "logs/metrics.csv", f"{EPOCHS}/*/*.csv", f"{EPOCHS}/*/{RESULT}")
+KEPT = (CONFIG, "*.csv", str(LOSSES), f"{EPOCHS}/*/*.csv", f"{EPOCHS}/*/{RESULT}")
 """What a published run holds beside its record: numbers and settings, never an image, a map or a fitted method."""
 SELF_REPORTED, IMPORTED = "self-reported", "imported"
 

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 from benchmarks.common.files import read_file, write_text
-from benchmarks.report.cells import LOSSES, PRO_CURVE, Cell
+from benchmarks.report.cells import LOSSES, Cell
 from benchmarks.report.html import TEMPLATES
 from benchmarks.report.page_details import DETAILS, details_html
 from benchmarks.report.page_tables import Number
 from benchmarks.store.columns import is_empty
 from benchmarks.store.lookup import project_stamp
-from benchmarks.store.record import SCORES
+from benchmarks.store.record import PRO_CURVE, SCORES
 from benchmarks.store.runs import ERROR, RunStore
 
 KEPT = ".cells.json"

@@ -36,7 +36,7 @@ from benchmarks.store.epochs import EPOCHS
 from benchmarks.store.identity import Identity, named_files
 from benchmarks.store.lookup import Lookup, is_kept
 from benchmarks.store.progress import Progress, state_folder
-from benchmarks.store.record import RECORD, SCORES, Cell, Record
+from benchmarks.store.record import CONFIG, FITTED, MAPS, RECORD, SCORES, Cell, Record
 from benchmarks.store.runs import ERROR, RunStore
 from benchmarks.store.scores import check_scores, hash_of_scores
 from methods.contract import MethodError
@@ -44,7 +44,7 @@ from methods.contract import MethodError
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "save_checkpoint"
-KEPT_ON_REQUEST = {"save_maps": "maps", CHECKPOINT: "method.ckpt", "save_inspector": INSPECTOR}
+KEPT_ON_REQUEST = {"save_maps": MAPS, CHECKPOINT: FITTED, "save_inspector": INSPECTOR}
 """What a run keeps if it is told to, by its setting."""
 
 
@@ -164,7 +164,7 @@ def _under_its_new_name(store: RunStore, record: Record, wanted: Identity, confi
     identity = record.identity | {"config": kept | {"budget": wanted.config["budget"]}}
     renamed = replace(record, **names, identity=identity, overrides=_overrides())
     folder = store.folder(record.cell)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    write_text(folder / CONFIG, OmegaConf.to_yaml(config, resolve=True))
     write_text(folder / RECORD, renamed.to_json())
     log.info("%s: the same numbers as dataset %s, budget %s; its record says so now", record.cell, *names.values())
     return renamed
@@ -204,7 +204,7 @@ def _run_and_record(
     begun = record = _begun(config, identity, warnings)
     with ends_in_order(), store.writing(record.cell) as folder, logged_to(folder / "log.txt"):
         log.info("running: %s, budget %s", record.cell, record.budget)
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+        write_text(folder / CONFIG, OmegaConf.to_yaml(config, resolve=True))
         try:
             result = benchmark.measure(config, category, folder, state)
             record = replace(
@@ -230,7 +230,7 @@ def _kept_failure(config: DictConfig, cell: Cell, error: UnusableData) -> str:
     store = RunStore(Path(config.results.dir))
     identity = _on_this_machine(config, identity_of(config, instantiated(config.benchmark), ""))
     with store.claim(cell), store.writing(cell) as folder:
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+        write_text(folder / CONFIG, OmegaConf.to_yaml(config, resolve=True))
         record = _failed(_begun(config, identity, ()), error, folder, 0.0)
         write_text(folder / RECORD, record.to_json())
     return _failure(store, record)

@@ -30,7 +30,7 @@ from benchmarks.run.images import Defects, layout_of
 from benchmarks.run.measure import result_of
 from benchmarks.run.scores import Scores, write_scores
 from benchmarks.store.identity import Identity, code_fingerprint
-from benchmarks.store.record import EXTERNAL, RECORD, SCORES, Cell, Record
+from benchmarks.store.record import CONFIG, EXTERNAL, RECORD, SCORES, Cell, Record
 from benchmarks.store.runs import RunStore
 from benchmarks.store.scores import hash_of_scores
 
@@ -108,7 +108,7 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
         log.info("evaluating: %s, %d test maps in %s", cell, len(test), maps.path)
         record = _record(maps, request, config, category, tuple(surveyed.texts("warning")))
         with store.writing(cell) as folder:
-            write_text(folder / "config.yaml", OmegaConf.to_yaml(_deciding(config), resolve=True))
+            write_text(folder / CONFIG, OmegaConf.to_yaml(_deciding(config), resolve=True))
             scores = _scores(config, category, validation, test)
             facts: dict[str, str | int | float] = {
                 "maps_from": request.maps_from or str(maps.path),

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger
 
 from benchmarks.common.errors import UserError
 from benchmarks.config.targets import instantiated
-from benchmarks.store.record import SCORES, Result
+from benchmarks.store.record import LOGS, SCORES, Result
 
 DECIDES = ("data", "category", "method", "input", "protocol", "budget", "trainer", "seed", "threads")
 """The parts of the configuration that are kept as parameters."""
@@ -24,7 +24,7 @@ def loggers_of(config: DictConfig, folder: Path) -> list[Logger]:
     """
     if not config.logger:
         return []
-    chosen = instantiated(config.logger, save_dir=str(folder / "logs"))
+    chosen = instantiated(config.logger, save_dir=str(folder / LOGS))
     if isinstance(chosen, CSVLogger):
         return [chosen]
     parameters: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -32,7 +32,7 @@ def loggers_of(config: DictConfig, folder: Path) -> list[Logger]:
         chosen.log_hyperparams({name: parameters[name] for name in DECIDES})
     except Exception as error:  # MLflow's, or those of the library below it
         raise UserError(f"logger: {config.logger.get('tracking_uri', '')} takes nothing: {error}") from error
-    return [CSVLogger(str(folder / "logs"), name="", version=""), chosen]
+    return [CSVLogger(str(folder / LOGS), name="", version=""), chosen]
 
 
 def tell_result(loggers: list[Logger], result: Result, folder: Path) -> None:

@@ -41,7 +41,7 @@ from benchmarks.run.method import make_method, method_class
 from benchmarks.run.scores import ScoreMaps, Scores, Take
 from benchmarks.run.state import CellState, KeepState, StateFile
 from benchmarks.run.trainer import TimeLeft, trainer_for
-from benchmarks.store.record import OWN, OwnScore, Result
+from benchmarks.store.record import FITTED, MAPS, OWN, PRO_CURVE, OwnScore, Result
 from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
 from methods.contract import Method
 
@@ -86,7 +86,7 @@ def measure(config: DictConfig, category: Category, folder: Path, state: CellSta
             fit_seconds += keeper.fit_seconds
             curve.bring_to(folder)
             if config.save_checkpoint:
-                trainer.save_checkpoint(folder / fit.place / "method.ckpt")
+                trainer.save_checkpoint(folder / fit.place / FITTED)
             check_contract(method, partial(_first_maps, trainer, maps, fit.data), make)
             predict = partial(_predict, trainer, maps, keeper, fit.data)
             predict(method, fit.data.validation_files, partial(scores.add_validation, fold=fit.fold))
@@ -286,7 +286,7 @@ def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | 
     if pixels is None:
         return None
     fpr, pro = pixels.pro_curve()
-    pd.DataFrame({"false_positive_rate": fpr, "region_overlap": pro}).to_csv(folder / "pro_curve.csv", index=False)
+    pd.DataFrame({"false_positive_rate": fpr, "region_overlap": pro}).to_csv(folder / PRO_CURVE, index=False)
     return pixels.metrics(scores.map_threshold, scores.protocol.aupro_limit)
 
 
@@ -307,4 +307,4 @@ def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectDa
 
 def _maps_folder(config: DictConfig, folder: Path) -> Path | None:
     """`maps/<method>/<category>`, so that `maps` is what `defectbench evaluate` and MVTec's own program expect."""
-    return folder / "maps" / config.method.name / config.category.name if config.save_maps else None
+    return folder / MAPS / config.method.name / config.category.name if config.save_maps else None

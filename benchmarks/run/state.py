@@ -30,6 +30,7 @@ from benchmarks.data.order import OrderedData
 from benchmarks.run.kept_maps import KeptMaps
 from benchmarks.store.identity import Identity
 from benchmarks.store.progress import PROGRESS, Progress
+from benchmarks.store.record import LOGS
 from methods.contract import FittedMethod
 
 log = logging.getLogger(__name__)
@@ -237,14 +238,14 @@ def _logs(trainer: pl.Trainer) -> dict[str, torch.Tensor]:
     """The files of the logger's folder, as bytes."""
     for logger in trainer.loggers:
         logger.save()
-    folder = Path(trainer.default_root_dir) / "logs"
+    folder = Path(trainer.default_root_dir) / LOGS
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
     return {path.relative_to(folder).as_posix(): torch.from_numpy(np.fromfile(path, dtype=np.uint8)) for path in files}
 
 
 def _restore_logs(trainer: pl.Trainer, files: dict[str, torch.Tensor]) -> None:
     for name, content in files.items():
-        path = Path(trainer.default_root_dir) / "logs" / name
+        path = Path(trainer.default_root_dir) / LOGS / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content.numpy().tofile(path)
         for logger in trainer.loggers:

@@ -15,6 +15,7 @@ from benchmarks.config.compose import composed
 from benchmarks.data.layouts import read_category
 from benchmarks.data.synthetic.write import SyntheticSpec, write_dataset
 from benchmarks.store.identity import PROJECT
+from benchmarks.store.record import RECORD
 
 BOUND_MIB = 2048
 CATEGORIES = {"texture": "carpet", "object": "bottle"}
@@ -90,7 +91,7 @@ def _run(method: str, times: int, px: int, folder: Path, device: str) -> Growth:
     if "weights" in composed([f"method={method}"]).method:
         overrides.append("method.weights=random")  # time and memory are those of any weights
     spent = spend([sys.executable, "-m", "benchmarks", "run", *overrides])
-    record = json.loads((results / "runs" / method / category / "seed=0" / "run.json").read_text(encoding="utf-8"))
+    record = json.loads((results / "runs" / method / category / "seed=0" / RECORD).read_text(encoding="utf-8"))
     costs = record["result"]
     return Growth(
         method,

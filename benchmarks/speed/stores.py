@@ -14,12 +14,12 @@ from benchmarks.common.project import project_file
 from benchmarks.speed.growth import spend
 from benchmarks.store.identity import PROJECT
 from benchmarks.store.lookup import Lookup
-from benchmarks.store.record import Cell, Record, read_record
+from benchmarks.store.record import CONFIG, PRO_CURVE, RECORD, SCORES, Cell, Record, read_record
 from benchmarks.store.runs import RunStore
 
 RUN = ("results", "published", "bottle", "runs", "patchcore", "bottle", "seed=0")
 """A run as others have it, with its curve, and without maps."""
-FILES = ("scores.csv", "pro_curve.csv", "config.yaml")
+FILES = (SCORES, PRO_CURVE, CONFIG)
 METHODS, CATEGORIES = 25, 15  # of a table; what is more than one table are further seeds
 SIZES = (75, 750, 7500)
 FOLDERS = 100_000
@@ -91,7 +91,7 @@ def _measured(name: str, arguments: Sequence[str], results: Path, runs: int, cel
 def write_runs(results: Path, count: int) -> int:
     """Copies of one run under other names, each with the request that it answers; returns the number of cells."""
     source = project_file(*RUN)
-    record = read_record(source / "run.json")
+    record = read_record(source / RECORD)
     contents = {name: (source / name).read_bytes() for name in FILES}
     requests = Lookup(results)
     with chdir(PROJECT):  # a request is of the folder that it is asked in
@@ -99,7 +99,7 @@ def write_runs(results: Path, count: int) -> int:
             folder = requests.store.folder(cell)
             folder.mkdir(parents=True)
             copy = _of(record, cell)
-            (folder / "run.json").write_text(copy.to_json(), encoding="utf-8")
+            (folder / RECORD).write_text(copy.to_json(), encoding="utf-8")
             for name, content in contents.items():
                 (folder / name).write_bytes(content)
             requests.keep(requests.asked(copy.overrides, []), copy)

@@ -19,6 +19,11 @@ SCHEMA = 3  # raise it when a field changes its meaning, and say in MIGRATIONS h
 
 RECORD = "run.json"
 SCORES = "scores.csv"
+CONFIG = "config.yaml"
+PRO_CURVE = "pro_curve.csv"
+LOGS = "logs"
+MAPS = "maps"
+FITTED = "method.ckpt"
 
 EXTERNAL = "external"
 """The budget of maps that another program made: nothing is known of what was spent."""

@@ -1,13 +1,13 @@
 """What methods share that train a network on the features of a frozen one, images unaugmented: STFPM, RD4AD, SuperSimpleNet."""
 
 import hashlib
-import math
 
 import torch
 from torch import Tensor
 
+from methods.blocks.divergence import require_finite
 from methods.blocks.features import FeatureSource
-from methods.contract import Method, MethodError
+from methods.contract import Method
 
 
 class FeatureTrained(Method):
@@ -39,11 +39,7 @@ class FeatureTrained(Method):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        loss = self._last_loss.item()
-        if not math.isfinite(loss):
-            raise MethodError(
-                f"The loss became {loss} in epoch {self.current_epoch}: lower method.model.learning_rate."
-            )
+        require_finite(self._last_loss, self.current_epoch)
 
     def on_fit_end(self) -> None:
         self._cache.clear()

@@ -1,11 +1,10 @@
 """Methods that score a sample by how badly it is reconstructed: the mean squared error over its values."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from methods.contract import MethodError, SampleMethod
+from methods.blocks.divergence import require_finite
+from methods.contract import SampleMethod
 
 
 class ReconstructionMethod(SampleMethod):
@@ -45,11 +44,7 @@ class SmallAutoencoder(ReconstructionMethod):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        loss = self._last_loss.item()
-        if not math.isfinite(loss):
-            raise MethodError(
-                f"The loss became {loss} in epoch {self.current_epoch}: lower method.model.learning_rate."
-            )
+        require_finite(self._last_loss, self.current_epoch)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), self.learning_rate)
