@@ -48,7 +48,7 @@ class Verdict:
     score: float
     threshold: float
     regions: tuple[Region, ...]
-    """Largest first; none on most good images."""
+    """Of a defective image, largest first; a good one has none."""
     milliseconds: float
     """Decoding, map and score."""
     size: tuple[int, int]
@@ -138,17 +138,23 @@ class Inspector:
         area, fit = self.specification.area, self.decoding.fit if self.decoding.px else "squash"
         if fit != "squash":  # padding is no part of the image
             map_HW, area = map_on_image(map_HW, size, fit), area_on_image(area, size, fit)
+        defective = score > self.specification.threshold
         return Verdict(
             name=opened.name,
-            defective=score > self.specification.threshold,
+            defective=defective,
             score=score,
             threshold=self.specification.threshold,
-            regions=regions_of(map_HW, self.specification.map_threshold, area, size),
+            regions=self._regions(map_HW, area, size) if defective else (),
             milliseconds=1000 * (time.perf_counter() - start),
             size=size,
             notes=self._unlike_training(size, opened.image.mode),
             map_HW=map_HW,
         )
+
+    def _regions(self, map_HW: NDArray[np.float32], area: float, size: tuple[int, int]) -> tuple[Region, ...]:
+        """Where a defective image deviates: above the threshold, or where most, if its members or own score decided without this map."""
+        highest = float(area_scores(map_HW, [area_in_pixels(area, map_HW.size)])[0])
+        return regions_of(map_HW, min(self.specification.map_threshold, np.nextafter(highest, -np.inf)), area, size)
 
     def _unlike_training(self, size: tuple[int, int], mode: str) -> tuple[str, ...]:
         """What sets a file apart from those that the method was fitted to."""

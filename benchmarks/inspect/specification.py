@@ -49,7 +49,7 @@ class Specification:
     score: str
     """`map_area` (score_A of the map) or `own` (the method's own image score)."""
     map_threshold: float
-    """Of score_A: regions above it are shown."""
+    """Of score_A: regions of a defective image above it are shown."""
     usual: float
     """Median value of the held-out images' maps, the lower end of the colour scale."""
     held_out_scores: list[float]

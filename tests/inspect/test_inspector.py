@@ -93,6 +93,16 @@ def test_scores_and_decisions_are_those_of_the_run(parts: Path, run: Path) -> No
         assert verdict.defective == (score > record["result"]["threshold"])
 
 
+@pytest.mark.parametrize("map_threshold", [-1e9, 1e9])
+def test_a_defective_image_has_a_region_and_a_good_one_none(parts: Path, run: Path, map_threshold: float) -> None:
+    inspector = Inspector.load(run / "inspector")
+    # where the mean of the members' maps lies to a threshold that is no map's own
+    inspector.specification = replace(inspector.specification, map_threshold=map_threshold)
+    verdicts = [inspector(path) for path in sorted((parts / "parts").glob("*/*.png"))]
+    assert {verdict.defective for verdict in verdicts} == {False, True}
+    assert all(bool(verdict.regions) == verdict.defective for verdict in verdicts)
+
+
 @pytest.mark.parametrize("alike", [True, False])
 def test_members_keep_their_own_frozen_networks_and_share_one_that_they_have_in_common(
     run: Path, tmp_path: Path, alike: bool
