@@ -152,7 +152,7 @@ class Inspector:
         )
 
     def _regions(self, map_HW: NDArray[np.float32], area: float, size: tuple[int, int]) -> tuple[Region, ...]:
-        """Where a defective image deviates: above the threshold, or where most, if its members or own score decided without this map."""
+        """Where a defective image deviates: above the threshold or, if members or an own score decided otherwise, where most."""
         highest = float(area_scores(map_HW, [area_in_pixels(area, map_HW.size)])[0])
         return regions_of(map_HW, min(self.specification.map_threshold, np.nextafter(highest, -np.inf)), area, size)
 
