@@ -51,11 +51,7 @@ def request_for(
     root = folder.parent.resolve() if is_table else folder.resolve()
     category, summary = read_folder(folder, name=root.name)
     summary.survey.refuse()
-    if len(category.train) < 3:
-        raise UserError(
-            f"{folder} has {len(category.train)} good images to learn from: three are the least, 50 a good start."
-        )
-    _refuse_copies(category.train)
+    _refuse_too_little(folder, category.train)
     # a table is named to the runs: in its folder they would find none but a single .csv, and without it all images are good
     below = root if is_table else root.parent
     parts = [quoted("data.layout.table", str(root / folder.name))] if is_table else []
@@ -99,15 +95,16 @@ def _claim(out: Path, parts: Path) -> None:
             f"{out} holds the results of the parts in {others}, not of those in {parts}: add --out DIR for these. If they are the "
             f"same parts, moved, remove {note}."
         )
-    if not parts.is_relative_to(
-        out.resolve()
-    ):  # as with --out . beside the parts, which would be hidden from the next command
+    holds_the_parts = parts.is_relative_to(out.resolve())  # as with --out . beside them: marked, it would hide them
+    if not holds_the_parts:
         mark_written(out)
     write_text(note, f"{parts}\n")
 
 
-def _refuse_copies(train: Sequence[ImageFile]) -> None:
-    """Good images that are all one picture teach nothing of how good parts differ."""
+def _refuse_too_little(folder: Path, train: Sequence[ImageFile]) -> None:
+    """Fewer than three good images, or all of them one picture, teach nothing of how good parts differ."""
+    if len(train) < 3:
+        raise UserError(f"{folder} has {len(train)} good images to learn from: three are the least, 50 a good start.")
     looked_at = train[:: -(-len(train) // LOOKED_AT)]
     first, *others = (decode(image.path, "gray", LOOK_PX, "area") for image in looked_at)
     if all(np.array_equal(first, other) for other in others):

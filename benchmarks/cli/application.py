@@ -27,10 +27,8 @@ def run(arguments: Sequence[str]) -> None:
     """
     sys.argv = ["defectbench run", *arguments]
     _let_help_texts_be_late()
-    for number in ending():
-        signal.signal(
-            number, end
-        )  # the whole sweep; Lightning alone would note the signal and go on with the next cell
+    for number in ending():  # they end the whole sweep; Lightning alone would note them and go on with the next cell
+        signal.signal(number, end)
     signal.signal(signal.SIGINT, interrupted)
     _raised.clear()
     main()

@@ -86,6 +86,12 @@ def _reservations(layout: Layout, rows: pd.DataFrame, ours: pd.DataFrame) -> lis
     without = sorted(ours.loc[ours["minimum_area"].notna() & (ours["masks"] == False), "category"].unique())  # noqa: E712
     if without:
         parts.append(f"without masks, so without pixel metrics: {', '.join(without)}")
+    uncut = ours[ours["pixel_auroc"].notna() & ours["region_overlap"].isna()]
+    if "region_overlap" in layout.measures and len(uncut):
+        cells = sorted({f"{row['method']} / {row['category']}" for row in rows_of(uncut)})
+        parts.append(
+            f"no overlap where folds decide together, as no threshold is that of their mean map: {', '.join(cells)}"
+        )
     sources = rows[rows["source"] != ""].groupby("method")["source"].unique()
     parts += [f"{method}: published, {', '.join(where)}" for method, where in sources.items()]
     return parts

@@ -142,7 +142,8 @@ class Scores:
     @property
     def map_threshold(self) -> float | None:
         """The threshold for a test image's map; None with `held_out=cross`, whose threshold ranks K scores, not their mean map."""
-        return None if any(self._fold) else self.threshold
+        is_crossed = any(self._fold)  # folds are numbered from 0, and `split` has no other
+        return None if is_crossed else self.threshold
 
     @property
     def held_out(self) -> int:

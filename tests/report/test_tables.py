@@ -150,6 +150,14 @@ def test_table3_has_the_pixel_metrics_and_the_papers() -> None:
     assert "no number" in markdown(shown)
 
 
+def test_caption_of_table3_says_why_a_run_of_several_folds_has_no_overlap() -> None:
+    pixel = replace(RESULT.pixel, region_overlap=None, iou=None)  # type: ignore[type-var]  # there is one
+    crossed = replace(cell("mine", "wood", "texture"), result=replace(RESULT, pixel=pixel))
+    said = "no overlap where folds decide together"
+    assert f"{said}, as no threshold is that of their mean map: mine / wood" in table([crossed], layout=TABLE3).caption
+    assert said not in table([crossed]).caption and said not in table(records(), layout=TABLE3).caption
+
+
 def test_caption_says_what_the_numbers_are() -> None:
     caption = table(records()).caption
     for part in (
