@@ -24,7 +24,7 @@ from benchmarks.data.names import Layout
 from benchmarks.protocol.area_score import area_in_pixels
 from benchmarks.protocol.regions import label_regions
 from benchmarks.report.cells import Cell, Run
-from benchmarks.store.record import CONFIG, MAPS
+from benchmarks.store.record import CONFIG, MAPS, Result
 from benchmarks.store.scores import area_column, deciding_column, is_defective, of_split
 
 if TYPE_CHECKING:
@@ -194,13 +194,14 @@ def _picture(run: Run, choice: Choice, file: ImageFile, stored: "StoredMap", usu
     assert area is not None and run.scores is not None  # samples without maps have none
     high = float(of_split(run.scores, "test")[area_column(area)].max())
     heat = _heat(plain, map_HW, usual, limit, high)
-    found = _on_image(run, _regions(stored.own_HW > limit, area), (height, width))
-    heat = _outlined(heat, _small(found, size), FOUND, 3)
+    if run.result.map_threshold is not None:
+        found = _on_image(run, _regions(stored.own_HW > limit, area), (height, width))
+        heat = _outlined(heat, _small(found, size), FOUND, 3)
     if file.mask is not None:
         defect = _small(read_mask(file.mask), size)
         plain, heat = _outlined(plain, defect, TRUTH, 5), _outlined(heat, defect, TRUTH, 5)
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
-    words = _in_words(choice, run.result.deciding_threshold, file)
+    words = _in_words(choice, run.result, file)
     return Picture(choice, Image.fromarray(np.hstack([plain, gap, heat])), words)
 
 
@@ -257,7 +258,9 @@ def _outlined(
     return lined
 
 
-def _in_words(choice: Choice, limit: float, file: ImageFile) -> str:
+def _in_words(choice: Choice, result: Result, file: ImageFile) -> str:
+    limit = result.deciding_threshold
     decision = "flagged" if choice.score > limit else "passed"
     truth = "; cyan: the true defect" if file.mask else "; no mask of its defect" if file.is_defective else ""
-    return f"{choice.name}: score {choice.score:.4g}, threshold {limit:.4g}, so it is {decision}{truth}."
+    uncut = "" if result.map_threshold is not None else " No white line: its folds decided together, and this is their mean map."
+    return f"{choice.name}: score {choice.score:.4g}, threshold {limit:.4g}, so it is {decision}{truth}.{uncut}"

@@ -100,10 +100,12 @@ def _confirmed(source: Path, rerun: Path, records: Sequence[Record]) -> list[Cel
         UserError: no cell in common, a copy instead of a re-run, the same maps evaluated twice, other data or settings, or a
             difference beyond chance.
     """
-    again = {record.cell: record for record in read_contents(rerun).records}
+    contents = read_contents(rerun)
+    again = {record.cell: record for record in contents.records}
     common = [record for record in records if record.cell in again and again[record.cell].result is not None]
     if not common:
-        raise UserError(f"{rerun} holds no finished run of a cell in {source}: same method, category and seed.")
+        unread = "".join(f" {found.reason}" for found in contents.unreadable)
+        raise UserError(f"{rerun} holds no finished run of a cell in {source}: same method, category and seed.{unread}")
     for record in common:
         if again[record.cell].started == record.started:
             raise UserError(f"{rerun} holds a copy of {record.cell}, not a re-run: both started at {record.started}.")

@@ -25,6 +25,15 @@ CHOICES = {
     "category.augmentation.border": get_args(Border),
 }
 """Of a list, what each of its values may be. Null says that a method or trainer has no such setting; a category's are all used."""
+ANGLE = (0, 180, "an angle in degrees, from 0 to 180")
+SHIFT = (0, 1, "a share of the image side, from 0 to 1")
+RANGES = {
+    "category.augmentation.rotation_deg": ANGLE,
+    "category.augmentation.translation": SHIFT,
+    "category.alignment.max_angle_deg": ANGLE,
+    "category.alignment.max_shift": SHIFT,
+}
+"""The lowest and the highest number that a setting may be, and what it is."""
 BITS = range(1, 17)
 NEEDED = ("results.dir", "data.root")
 
@@ -42,8 +51,10 @@ def out_of_range(config: DictConfig) -> Iterator[str]:
             yield f"{said}it must be a whole number from 1 on."
         elif key in WHOLE_FROM and not _is_whole(value, WHOLE_FROM[key]):
             yield f"{said}it must be a whole number from {WHOLE_FROM[key]} on."
-        elif key in SHARES and not (isinstance(value, int | float) and 0 < value < 1):
+        elif key in SHARES and not (_is_between(value, 0, 1) and value not in (0, 1)):
             yield f"{said}it is a share of the good images, between 0 and 1."
+        elif key in RANGES and not _is_between(value, *RANGES[key][:2]):
+            yield f"{said}it is {RANGES[key][2]}."
         elif choices and value not in choices and (value is not None or key.startswith("category.")):
             yield f"{said}it is one of {', '.join(choices)}."
         elif key == "input.bits" and value is not None and value not in BITS:
@@ -65,6 +76,10 @@ def _flat(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 def _is_whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_between(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def _is_path(value: object, config: DictConfig, key: str) -> bool:

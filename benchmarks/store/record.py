@@ -110,6 +110,11 @@ class Result:
     own: OwnScore | None = None
 
     @property
+    def map_threshold(self) -> float | None:
+        """The threshold that cuts a test image's map; None with `held_out=cross`, whose threshold ranks K scores, not their mean map."""
+        return None if "held_out" in self.facts else self.threshold
+
+    @property
     def deciding_threshold(self) -> float:
         """The threshold that images were classified by."""
         return self.own.threshold if self.own is not None and self.own.decides else self.threshold

@@ -326,6 +326,19 @@ def test_regions_that_decide_are_outlined(with_maps: tuple[Path, Path]) -> None:
         assert (heat == 255).all(axis=2).any() == (picture.choice.score > run.result.threshold)
 
 
+def test_the_mean_map_of_several_folds_is_not_cut_at_a_threshold_that_is_not_its_own(
+    with_maps: tuple[Path, Path],
+) -> None:
+    results, data = with_maps
+    record = run_of(results).record
+    assert record.result is not None
+    crossed = replace(record.result, facts=record.result.facts | {"held_out": "cross:5"})
+    (run_of(results).folder / "run.json").write_text(replace(record, result=crossed).to_json())
+    for picture in pictures(run_of(results), data):
+        assert not (np.asarray(picture.pixels)[:, 246:] == 255).all(axis=2).any()
+        assert picture.words.endswith("No white line: its folds decided together, and this is their mean map.")
+
+
 def test_a_score_of_the_methods_own_is_told_with_its_threshold_and_the_map_keeps_its_own(
     with_maps: tuple[Path, Path],
 ) -> None:

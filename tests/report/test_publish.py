@@ -145,6 +145,13 @@ def test_a_rerun_holds_a_finished_run_of_a_cell(store: Make, tmp_path: Path, cha
         publish(store(), tmp_path / "public", store("again", started="2030", **changes), "Ada")
 
 
+def test_a_rerun_that_cannot_be_read_is_named(store: Make, tmp_path: Path) -> None:
+    again = store("again", started="2030")
+    (again / CELL / "run.json").write_text("{")
+    with pytest.raises(UserError, match=r"no finished run of a cell.*again.*run\.json"):
+        publish(store(), tmp_path / "public", again, "Ada")
+
+
 @pytest.mark.parametrize("has_scores", [True, False], ids=["scores", "counts"])
 def test_a_difference_beyond_chance_does_not_verify(store: Make, tmp_path: Path, has_scores: bool) -> None:
     result = json.loads((REAL / "run.json").read_text())["result"]
