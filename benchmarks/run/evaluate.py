@@ -27,7 +27,7 @@ from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
 from benchmarks.protocol.thresholds import Rule
 from benchmarks.run.images import Defects, layout_of
-from benchmarks.run.measure import result_of
+from benchmarks.run.result import result_of
 from benchmarks.run.scores import Scores, write_scores
 from benchmarks.store.identity import Identity, code_fingerprint
 from benchmarks.store.record import CONFIG, EXTERNAL, RECORD, SCORES, Cell, Record

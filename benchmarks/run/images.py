@@ -57,7 +57,7 @@ class Defects:
                 "sorted_parts",
                 "thresholds",
             ),
-            "run": ("callbacks", "committee", "epochs", "measure", "method", "scores", "trainer"),
+            "run": ("callbacks", "committee", "epochs", "measure", "method", "result", "scores", "trainer"),
         }.items()
         for name in names
     )

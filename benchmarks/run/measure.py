@@ -1,17 +1,14 @@
 """Fit a method to a category's good images, score its test images, decide: the benchmark's main line, top to bottom."""
 
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
-from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pytorch_lightning as pl
 from numpy.typing import NDArray
 from omegaconf import DictConfig
@@ -27,10 +24,6 @@ from benchmarks.data.index import Category, ImageFile
 from benchmarks.data.split import Fold
 from benchmarks.inspect.saving import save_inspector
 from benchmarks.inspect.specification import INSPECTOR
-from benchmarks.protocol.area_score import area_in_pixels
-from benchmarks.protocol.decision import classified_correctly
-from benchmarks.protocol.image_metrics import image_metrics
-from benchmarks.protocol.pixel_metrics import PixelMetrics
 from benchmarks.protocol.thresholds import MAXIMUM, Rule
 from benchmarks.run.committee import Committee
 from benchmarks.run.contract_check import check_contract
@@ -38,11 +31,11 @@ from benchmarks.run.epochs import ScoreAtEpochs, wanted_epochs
 from benchmarks.run.loggers import tell_result
 from benchmarks.run.memory import peak_memory, start_memory_counters
 from benchmarks.run.method import make_method, method_class
+from benchmarks.run.result import result_of
 from benchmarks.run.scores import ScoreMaps, Scores, Take
 from benchmarks.run.state import CellState, KeepState, StateFile
 from benchmarks.run.trainer import TimeLeft, trainer_for
-from benchmarks.store.record import FITTED, MAPS, OWN, PRO_CURVE, OwnScore, Result
-from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
+from benchmarks.store.record import FITTED, MAPS, Result
 from methods.contract import Method
 
 log = logging.getLogger(__name__)
@@ -50,7 +43,6 @@ log = logging.getLogger(__name__)
 SPLIT, CROSS = HELD_OUT = ("split", "cross")
 """Values of `protocol.held_out`."""
 NO_PROMISE = {"no_promise": "the method itself uses the held-out images"}
-NO_FACTS: Mapping[str, str | int | float] = {}
 
 
 def measure(config: DictConfig, category: Category, folder: Path, state: CellState) -> Result:
@@ -217,77 +209,19 @@ def _promise(config: DictConfig, rule: Rule, scores: Scores) -> dict[str, str | 
     crossed = config.protocol.held_out == CROSS
     if rule == MAXIMUM and not crossed:
         return {}
+    said: dict[str, str | int | float] = {"threshold_rule": str(rule)}
+    if crossed:
+        said["held_out"] = f"{CROSS}:{config.protocol.folds}"
     images = scores.held_out
     promise = rule.promise(images, config.protocol.folds if crossed else None)
     if promise is None:
-        return {"threshold_rule": str(rule)}
-    said = {"threshold_rule": str(rule)} | ({"held_out": f"{CROSS}:{config.protocol.folds}"} if crossed else {})
+        return said
     if method_class(config).sees_held_out():
         return {**said, **NO_PROMISE}
     log.info(
         "threshold %s from %d held-out images: a false-alarm rate of at most %.3g is promised", rule, images, promise
     )
     return {**said, "promised_false_alarm_rate": round(promise, 6)}
-
-
-def result_of(
-    scores: Scores, folder: Path, facts: Mapping[str, str | int | float] = NO_FACTS, device: str = "cpu"
-) -> Result:
-    """Threshold, decisions and metrics, from the scores of all maps; what making the maps cost is left open.
-
-    Args:
-        folder: where the PRO curve goes (`pro_curve.csv`), if there are masks.
-        device: "cuda" sorts the pixels on the GPU.
-    """
-    area = scores.protocol.minimum_area
-    table = scores.table()
-    test = table[table["split"] == "test"]
-    test_scores, defective = test[area_column(area)].to_numpy(), test["defective"].to_numpy()
-    own = _own_score(table, scores)
-    good, bad = (
-        classified_correctly(test[OWN_SCORE].to_numpy(), defective, own.threshold)
-        if own is not None and own.decides
-        else classified_correctly(test_scores, defective, scores.threshold)
-    )
-    return Result(
-        threshold=scores.threshold,
-        minimum_area=area,
-        minimum_area_px=area_in_pixels(area, math.prod(scores.map_size)),
-        map_size=scores.map_size,
-        validation_images=int((table["split"] == "validation").sum()),
-        good=good,
-        defective=bad,
-        image=image_metrics(test_scores, defective),
-        image_of_maximum=image_metrics(test[MAP_MAXIMUM].to_numpy(), defective),
-        false_alarms_per_good_image=fmean(scores.false_alarms) if scores.false_alarms else None,
-        pixel=_pixel_metrics(scores, folder, device),
-        has_masks=scores.category.has_masks,
-        fit_seconds=None,
-        ms_per_image=None,
-        peak_memory_mib=None,
-        peak_gpu_memory_mib=None,
-        facts=dict(facts),
-        own=own,
-    )
-
-
-def _own_score(table: pd.DataFrame, scores: Scores) -> OwnScore | None:
-    """What the method's own image score is worth; None if it has none."""
-    if OWN_SCORE not in table:
-        return None
-    test = table[table["split"] == "test"]
-    limit = scores.rule.threshold(table.loc[table["split"] == "validation", OWN_SCORE].to_numpy())
-    decides = scores.protocol.image_score == OWN
-    return OwnScore(limit, image_metrics(test[OWN_SCORE].to_numpy(), test["defective"].to_numpy()), decides)
-
-
-def _pixel_metrics(scores: Scores, folder: Path, device: str) -> PixelMetrics | None:
-    pixels = scores.pixels.sorted(device) if scores.pixels is not None else None
-    if pixels is None:
-        return None
-    fpr, pro = pixels.pro_curve()
-    pd.DataFrame({"false_positive_rate": fpr, "region_overlap": pro}).to_csv(folder / PRO_CURVE, index=False)
-    return pixels.metrics(scores.map_threshold, scores.protocol.aupro_limit)
 
 
 def _data(config: DictConfig, category: Category, fold: Fold | None) -> DefectData:

@@ -111,7 +111,7 @@ class Result:
 
     @property
     def map_threshold(self) -> float | None:
-        """The threshold that cuts a test image's map; None with `held_out=cross`, whose threshold ranks K scores, not their mean map."""
+        """What cuts a test image's map; None with `held_out=cross`, whose threshold ranks K scores, not their mean map."""
         return None if "held_out" in self.facts else self.threshold
 
     @property

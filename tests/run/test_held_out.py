@@ -18,7 +18,8 @@ from benchmarks.protocol.area_score import area_scores
 from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.decision import Share
 from benchmarks.protocol.thresholds import Rule, conformal_threshold
-from benchmarks.run.measure import _facts, _promise, result_of
+from benchmarks.run.measure import _facts, _promise
+from benchmarks.run.result import result_of
 from benchmarks.run.scores import Scores
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.record import read_record
@@ -103,7 +104,9 @@ def test_a_method_that_uses_the_held_out_images_itself_is_promised_nothing(metho
     assert facts["threshold_rule"] == "conformal:0.1" and ("held_out" in facts) == (held_out == "cross")
     assert ("promised_false_alarm_rate" in facts) == (method == "padim")
     assert ("uses the held-out images" in str(facts.get("no_promise"))) == (method != "padim")
-    assert "no_promise" not in _promise(config, Rule.of("given:1"), scores), "nobody is promised anything"
+    given = _promise(config, Rule.of("given:1"), scores)
+    assert "no_promise" not in given, "nobody is promised anything"
+    assert ("held_out" in given) == (held_out == "cross")
 
 
 @pytest.mark.parametrize(

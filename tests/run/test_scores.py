@@ -15,7 +15,7 @@ from benchmarks.common.errors import UserError
 from benchmarks.data.index import ImageFile
 from benchmarks.data.layouts import read_category
 from benchmarks.data.masks import read_mask
-from benchmarks.run.measure import result_of
+from benchmarks.run.result import result_of
 from benchmarks.run.scores import ScoreMaps, Scores, Take
 from benchmarks.store.scores import deciding_column
 from methods.contract import MethodError
