@@ -10,8 +10,9 @@ import click
 from benchmarks.cli.errors import hydra_raises, user_errors
 from benchmarks.common.errors import UserError
 
-READ = ("protocol.", "category.", "data.layout.")
-"""Settings that the numbers of given maps follow from."""
+READ = ("protocol.", "category.kind", "data.layout.")
+UNREAD = ("protocol.held_out", "protocol.folds", "protocol.validation_share", "protocol.image_score")
+"""Settings that the numbers of given maps follow from, and those among them that only making maps reads."""
 OPTIONS = {
     "seed": "--seed",
     "results.dir": "--results",
@@ -63,8 +64,7 @@ def evaluate(
     `defectbench run save_maps=true` keeps. The records have the budget "external"; tables show them beside runs of the same
     images, marked.
 
-    OVERRIDES of protocol, category and data.layout are those of `defectbench run`, such as protocol.minimum_area=0.002 or
-    category.kind=texture.
+    OVERRIDES of protocol, data.layout and category.kind are those of `defectbench run`, such as protocol.minimum_area=0.002.
     """
     with user_errors():
         from benchmarks.cli.overrides import checked
@@ -99,7 +99,9 @@ def _refuse_unread(overrides: Iterable[str]) -> None:
     """
     for text in overrides:
         key = text.lstrip("+~").partition("=")[0]
-        if not key.startswith(READ):
+        if not key.startswith(READ) or key in UNREAD:
             instead = f"use {OPTIONS[key]}" if key in OPTIONS else "leave it out"
-            read = ", ".join(f"{name}*" for name in READ)
-            raise UserError(f"{text} says how `run` makes maps, and these are made: {instead}. Read are {read}.")
+            raise UserError(
+                f"{text} says how `run` makes maps, and these are made: {instead}. Read are category.kind, data.layout.*, and "
+                f"protocol.* but for {', '.join(UNREAD)}."
+            )

@@ -24,10 +24,11 @@ def publish(results: Path, target: Path, rerun: Path | None, by: str | None) -> 
     "verified", with the cells that somebody else ran again (--rerun) with the same configuration and data and no difference
     beyond chance.
     """
-    if (rerun is None) != (by is None):
+    by = (by or "").strip()
+    if (rerun is None) == bool(by):
         raise click.UsageError("--rerun and --by belong together: the results, and who made them.")
     with user_errors():
         from benchmarks.report.publish import publish as publish_store
 
-        for file in publish_store(results, target, rerun, by or ""):
+        for file in publish_store(results, target, rerun, by):
             click.echo(f"wrote {file}")

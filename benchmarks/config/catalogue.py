@@ -1,6 +1,6 @@
 """What `conf/` offers: methods, categories and other options, and which method applies to which category."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,13 @@ OWN = "own"
 """The category file that users' own categories start from."""
 MUST_SAY = {"method": ("name", "title", "family", "inputs", "train", "predict_batch_size", "model._target_")}
 """What files of a group say at least, if more than their name."""
+
+
+FAMILIES = ("paper", "modern", "classic")
+IMAGE = ("px", "colour", "patch", "resample")
+SEEN = {"texture": IMAGE, "object": IMAGE, "digit": ("px", "standardise"), "table": ("standardise",)}
+"""What `inputs` says of a kind: how a method sees its images, digits or rows."""
+TRAIN = ("batch_size", "epochs", "images", "samples", "limit")
 
 
 @cache
@@ -49,10 +56,32 @@ def _option(path: Path, group: str) -> DictConfig:
         raise UserError(
             f"{path} does not say {', '.join(missing)}. Each file in conf/{group} says {', '.join(needed)}."
         )
-    name = OmegaConf.to_container(config, resolve=False)["name"]  # type: ignore[index,call-overload]
-    if name != path.stem and not str(name).startswith("${"):
+    said: Any = OmegaConf.to_container(config, resolve=False)
+    name = said["name"]
+    if str(name) != path.stem and not str(name).startswith("${"):
         raise UserError(f"{path} says name: {name}, but what is stored is found by the file's name: {path.stem}.")
+    if not isinstance(name, str):
+        raise UserError(f"{path} says name: {name}, which YAML reads as a number. Quote it: name: '{name}'.")
+    for problem in _in_method(said) if group == "method" else ():
+        raise UserError(f"{path}: {problem}")
     return config
+
+
+def _in_method(said: Mapping[str, Any]) -> Iterator[str]:
+    """What a method's file says wrongly."""
+    if said["family"] not in FAMILIES:
+        yield f"family: {said['family']} is none of {', '.join(FAMILIES)}."
+    inputs, train = said["inputs"], said["train"]
+    if not isinstance(inputs, dict) or not inputs.keys() <= SEEN.keys():
+        yield f"inputs says for each kind that the method takes how it sees the images. The kinds are {', '.join(SEEN)}."
+        return
+    for kind, seen in inputs.items():
+        if lacking := [key for key in SEEN[kind] if not isinstance(seen, dict) or key not in seen]:
+            yield f"inputs.{kind} does not say {', '.join(lacking)}."
+    if not isinstance(train, dict) or "batch_size" not in train:
+        yield "train does not say batch_size."
+    elif unknown := sorted(train.keys() - TRAIN):
+        yield f"train has no {', '.join(unknown)}; it may say {', '.join(TRAIN)}."
 
 
 @cache
@@ -65,6 +94,11 @@ def category_set(name: str | None) -> dict[str, DictConfig]:
 def method_names(*kinds: str) -> list[str]:
     """Names that `method=` takes; with kinds of categories, those that apply to one of them."""
     return [name for name, config in options("method").items() if not kinds or set(kinds) & set(config.inputs)]
+
+
+def kinds() -> list[str]:
+    """The kinds of categories that some method takes."""
+    return sorted({kind for config in options("method").values() for kind in config.inputs})
 
 
 def methods() -> Iterator[tuple[str, str]]:

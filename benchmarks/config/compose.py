@@ -93,6 +93,7 @@ def register_categories(overrides: Sequence[str]) -> list[str]:
     overrides = [plain(text) for text in overrides]
     known = category_set(settings_of(overrides))
     names = {*known, *chosen(overrides, "category"), *_defaults("category", overrides), *_unsaid("category", overrides)}
+    names |= _swept("category", overrides)
     for name in names - {OWN}:
         if re.search(r"[/\\]|^\.+$", name):
             raise UserError(f"category={name}: the name of a folder in data.root, not a path.")
@@ -123,13 +124,23 @@ def _defaults(group: str, overrides: Sequence[str]) -> set[str]:
 
 def _unsaid(group: str, overrides: Sequence[str]) -> set[str]:
     """The options of a group that hold where no override names one; a sweep is composed with them first."""
-    files = [_read(kind, name) for kind in ("experiment", "benchmark") for name in chosen(overrides, kind)]
-    for config in [*files, _read("", "config")]:
+    for config in [*_presets(overrides), _read("", "config")]:
         for entry in config.get("defaults", []):
             for key, value in entry.items() if OmegaConf.is_dict(entry) else ():
                 if key in {group, f"override /{group}"}:
                     return {str(value)}
     return set()
+
+
+def _swept(group: str, overrides: Sequence[str]) -> set[str]:
+    """The options of a group that an experiment or a benchmark sweeps over where no override names one."""
+    lists = [OmegaConf.select(config, f"hydra.sweeper.params.{group}") for config in _presets(overrides)]
+    return set[str]().union(*(chosen([f"{group}={names}"], group) for names in lists if names))
+
+
+def _presets(overrides: Sequence[str]) -> list[DictConfig]:
+    """The files of the experiment and of the benchmark that overrides choose."""
+    return [_read(kind, name) for kind in ("experiment", "benchmark") for name in chosen(overrides, kind)]
 
 
 @cache

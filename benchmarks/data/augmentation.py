@@ -68,7 +68,7 @@ def draw_views(
             needed = 1 + math.ceil((patch - 1) * (math.cos(widest) + math.sin(widest)))
             raise UserError(
                 f"A rotated patch of {patch} px does not fit into an image of {image_hw[1]} x {image_hw[0]} px: raise "
-                f"method.inputs.texture.px to {needed}, or lower category.augmentation.rotation_deg."
+                f"method.inputs.<kind>.px to {needed}, or lower category.augmentation.rotation_deg."
             )
     centre_N2 = (size_xy - 1) / 2 + rng.uniform(-1, 1, (samples, 2)) * room_N2
     flip_N2 = np.ones((samples, 2))

@@ -1,11 +1,16 @@
 """What stands below a table: of which runs it is, what stands beside our numbers, and what a reader could be misled by."""
 
+import re
+
 import pandas as pd
 
 from benchmarks.report.layouts import TABLE2, Layout, Show
 from benchmarks.store import paper
 from benchmarks.store.columns import rows_of
 from benchmarks.store.leaderboard import has_the_papers_images
+
+RULE = re.compile(r"threshold_rule=([^\s;]+)(?: held_out=cross:(\d+))?")
+"""In a row's facts: the rule of the threshold, where it is not the paper's, and the folds that it is over."""
 
 
 def caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> str:
@@ -25,6 +30,7 @@ def caption(layout: Layout, rows: pd.DataFrame, compared: bool, show: Show) -> s
             [f"AU-PRO up to a false-positive rate of {' or '.join(f'{limit:g}' for limit in limits)}"] if limits else []
         )
     parts += _shown(layout, ours, show)
+    parts += _other_rules(ours)
     if compared:
         parts.append("beside ours the paper's value and the difference, ours minus the paper's")
     parts.append(
@@ -51,6 +57,17 @@ def _settings(ours: pd.DataFrame) -> str:
         methods.setdefault(int(row["training_samples"]), []).append(row["method"])
     trained = [f"{count:,} ({', '.join(names)})" for count, names in sorted(methods.items())]
     return words + (f", samples seen in training {', '.join(trained)}" if trained else "")
+
+
+def _other_rules(ours: pd.DataFrame) -> list[str]:
+    """The thresholds that are not the paper's, and whose they are."""
+    methods: dict[str, set[str]] = {}
+    for row in rows_of(ours[["facts", "method"]]):
+        for rule, folds in RULE.findall(str(row["facts"])):
+            words = f"{rule} over {folds} folds" if folds else rule
+            methods.setdefault(words, set()).add(row["method"])
+    named = [f"{words} ({', '.join(sorted(names))})" for words, names in sorted(methods.items())]
+    return [f"threshold not by the paper's rule: {', '.join(named)}"] if named else []
 
 
 def _shown(layout: Layout, ours: pd.DataFrame, show: Show) -> list[str]:

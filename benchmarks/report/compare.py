@@ -71,8 +71,9 @@ def compare(before: Path, after: Path) -> Comparison:
     other_seeds = _to_common_seeds(first, second, failed)
     common = sorted(first.rows.keys() & second.rows.keys())
     if not common:
+        unread = "".join(f" {found.reason}" for found in [*first.unreadable, *second.unreadable])
         raise UserError(
-            f"{before} and {after} have no finished cell in common (same dataset, budget, method and category)."
+            f"{before} and {after} have no finished cell in common (same dataset, budget, method and category).{unread}"
         )
     rows = [row for key in common for row in _cell(key, first, second)]
     changes = pd.DataFrame(rows, columns=[*KEY, "images", "before", "after", "difference", *_TESTED])

@@ -14,12 +14,11 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from benchmarks.common.project import CODE
-from benchmarks.config.catalogue import CONF, options
+from benchmarks.config.catalogue import CONF, FAMILIES, options
 from benchmarks.store.columns import rows_of
 from benchmarks.store.leaderboard import leaderboard
 from benchmarks.store.runs import RunStore
 
-FAMILIES = ("paper", "modern", "classic")
 PUBLISHED = CODE / "results" / "published"
 
 

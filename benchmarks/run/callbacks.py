@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torchvision.utils import save_image
 
-from methods.contract import Method
+from methods.contract import Method, MethodError
 
 
 class Schedules(pl.Callback):
@@ -26,6 +26,15 @@ class Schedules(pl.Callback):
             if schedule.interval == interval and done % schedule.frequency == 0:
                 metric = trainer.callback_metrics[schedule.monitor] if schedule.monitor else None
                 pl_module.lr_scheduler_step(schedule.scheduler, metric)
+
+
+class LossNeeded(pl.Callback):
+    """Lightning passes over a training step that returns nothing, and says so to nobody: the network would stay untrained."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any) -> None:
+        if pl_module.automatic_optimization and not outputs:
+            name = type(pl_module).__name__
+            raise MethodError(f"{name}.training_step returned no loss. Does it end without `return loss`?")
 
 
 class Pictures(pl.Callback):

@@ -35,7 +35,7 @@ from benchmarks.run.threads import limited_threads, threads_of
 from benchmarks.store.epochs import EPOCHS
 from benchmarks.store.identity import Identity, named_files
 from benchmarks.store.lookup import Lookup, is_kept
-from benchmarks.store.progress import Progress, state_folder
+from benchmarks.store.progress import Progress, kept, state_folder
 from benchmarks.store.record import CONFIG, FITTED, MAPS, RECORD, SCORES, Cell, Record
 from benchmarks.store.runs import ERROR, RunStore
 from benchmarks.store.scores import check_scores, hash_of_scores
@@ -221,6 +221,8 @@ def _run_and_record(
             text = record.to_json()
         write_text(folder / RECORD, text)
     if record.status == "failed":
+        if not kept(state.folder):  # nothing to go on from
+            shutil.rmtree(state.folder, ignore_errors=True)
         raise UserError(_failure(store, record))
     return record
 

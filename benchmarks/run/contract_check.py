@@ -36,7 +36,8 @@ def check_contract(method: Method, predict: Predict, remake: Callable[[], Method
     name = type(method).__name__
     if not (np.isfinite(alone).all() and np.isfinite(in_a_batch).all()):
         raise MethodError(f"{name} predicts values that are infinite or no number, for held-out good samples already.")
-    difference = np.abs(alone - in_a_batch).mean() / max(np.abs(alone).mean(), np.finfo(np.float32).tiny)
+    larger = max(np.abs(alone).mean(), np.abs(in_a_batch).mean(), np.finfo(np.float32).tiny)
+    difference = np.abs(alone - in_a_batch).mean() / larger
     if difference > TOLERANCE:
         raise MethodError(
             f"{name} breaks the contract: what it predicts depends on the other samples of a batch (mean difference "

@@ -25,10 +25,11 @@ from benchmarks.data.layouts import read_category
 from benchmarks.data.map_files import VALIDATION, map_path, read_map
 from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
-from benchmarks.protocol.thresholds import Rule
+from benchmarks.protocol.thresholds import MAXIMUM, Rule
 from benchmarks.run.images import Defects, layout_of
 from benchmarks.run.result import result_of
 from benchmarks.run.scores import Scores, write_scores
+from benchmarks.run.settings import check_kind
 from benchmarks.store.identity import Identity, code_fingerprint
 from benchmarks.store.record import CONFIG, EXTERNAL, RECORD, SCORES, Cell, Record
 from benchmarks.store.runs import RunStore
@@ -114,6 +115,7 @@ def evaluate(maps: MapFolder, request: Request) -> Record:
                 "maps_from": request.maps_from or str(maps.path),
                 "maps_hash": _hash([*validation, *test]),
                 "threshold_from": "validation" if rule.images_needed else "given",
+                **({} if rule == MAXIMUM else {"threshold_rule": str(rule)}),
             }
             result = result_of(scores, folder, facts)
             write_scores(scores.table(), folder)
@@ -159,8 +161,12 @@ def _config(category: str, request: Request) -> DictConfig:
     if request.threshold is not None and not math.isfinite(request.threshold):
         raise UserError(f"--threshold {request.threshold} is not a number that scores can be compared with.")
     given = [] if request.threshold is None else [f"protocol.threshold=given:{request.threshold!r}"]
+    if given and (twice := [text for text in request.overrides if text.lstrip("+").startswith("protocol.threshold=")]):
+        raise UserError(f"--threshold {request.threshold} and {twice[0]} both say the threshold. Leave one out.")
     data = request.dataset if (CONF / "data" / f"{request.dataset}.yaml").is_file() else "folder"
-    return composed([f"data={data}", quoted("category", category), *request.overrides, *given])
+    config = composed([f"data={data}", quoted("category", category), *request.overrides, *given])
+    check_kind(config)
+    return config
 
 
 def _deciding(config: DictConfig) -> DictConfig:

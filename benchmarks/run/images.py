@@ -18,6 +18,7 @@ from benchmarks.data.layouts import read_category, with_bad_parts
 from benchmarks.data.names import Layout
 from benchmarks.data.survey import survey
 from benchmarks.data.synthetic import CATEGORIES, SyntheticSpec, write_category
+from benchmarks.protocol.thresholds import Rule
 from benchmarks.store.record import Result
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Defects:
         ]
 
     def survey(self, config: DictConfig, category: Category) -> list[str]:
-        found = survey(category, config.protocol.validation_share, config.input.bits)
+        found = survey(category, _held_out_share(config), config.input.bits)
         found.refuse()
         for text in found.texts("note"):
             log.info("note: %s", text)
@@ -109,6 +110,13 @@ class Defects:
             return result
         _split_table(category).to_csv(folder / "split.csv", index=False)
         return replace(result, facts=result.facts | {"test_images": category.split})
+
+
+def _held_out_share(config: DictConfig) -> float | None:
+    """The share of the good images that the threshold comes from; None where none of them sets it."""
+    if not Rule.of(config.protocol.threshold).images_needed:
+        return None
+    return 1.0 if config.protocol.held_out == "cross" else float(config.protocol.validation_share)
 
 
 def _split_table(category: Category) -> pd.DataFrame:

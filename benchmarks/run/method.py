@@ -1,8 +1,8 @@
 """From a configuration to the method that it describes."""
 
+from importlib import import_module
 from typing import Any
 
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
@@ -19,10 +19,11 @@ def method_class(config: DictConfig) -> type[Method]:
     """
     target = config.method.model._target_
     try:
-        found = get_class(target)
+        module, _, name = str(target).rpartition(".")
+        found = getattr(import_module(module), name)
     except Exception as error:  # importing a module may raise anything
         raise UserError(f"{_file(config)}: model._target_={target} cannot be loaded: {_cause(error)}") from error
-    if not issubclass(found, Method):
+    if not (isinstance(found, type) and issubclass(found, Method)):
         raise UserError(f"{_file(config)}: model._target_={target} is no Method.")
     return found
 

@@ -10,8 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.config.overrides import PLACES
 from benchmarks.data.images import RESAMPLING, Border, Colour, Fit, Mirror
 
-COUNT = re.compile(r"(^|[._])(batch_size|epochs|samples|search_steps|patches|images|px)$")
+COUNT = re.compile(r"(^|[._])(batch_size|epochs|samples|search_steps|patches|images|px|patch)$")
 """Null, which takes all or has no limit, or a whole number from 1 on."""
+NOT_NULL = re.compile(r"method\.train\.batch_size|method\.predict_batch_size|category\.(augmentation|alignment)")
+"""What is used as it is."""
 PLACE = re.compile(r"\.\d+$")
 """In a list, after the list's own key."""
 WHOLE_FROM = {"protocol.folds": 2, "data.layout.test_seed": 0}
@@ -47,6 +49,8 @@ def out_of_range(config: DictConfig) -> Iterator[str]:
         said, choices = f"{key}={value}: ", CHOICES.get(PLACE.sub("", key))
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{said}it must be a finite number."
+        elif value is None and NOT_NULL.fullmatch(key):
+            yield f"{said}it cannot be null."
         elif value is not None and COUNT.search(key) and not _is_whole(value, 1):
             yield f"{said}it must be a whole number from 1 on."
         elif key in WHOLE_FROM and not _is_whole(value, WHOLE_FROM[key]):

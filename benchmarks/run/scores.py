@@ -28,6 +28,7 @@ from benchmarks.protocol.cross import cross_scores
 from benchmarks.protocol.pixel_metrics import PixelScores
 from benchmarks.protocol.regions import regions_above
 from benchmarks.protocol.thresholds import Rule
+from benchmarks.run.committee import Committee
 from benchmarks.run.kept_maps import BatchOfMaps, KeptMaps
 from benchmarks.store.record import MAP_AREA, OWN, SCORES
 from benchmarks.store.scores import MAP_MAXIMUM, OWN_SCORE, area_column
@@ -219,10 +220,13 @@ class ScoreMaps(pl.Callback):
         seconds = _now(trainer) - self._since
         maps, scores_B = outputs if isinstance(outputs, tuple) else (outputs, None)
         count = len(batch) if scores_B is None else len(scores_B)
-        wanted = (len(batch), *batch.shape[2:])
-        if (len(maps), *maps.shape[-2:]) != wanted or maps.dtype != torch.float32 or count != len(batch):
+        fits = [len(pl_module.methods)] if isinstance(pl_module, Committee) else []
+        wanted, name = (len(batch), *fits, *batch.shape[2:]), type(pl_module).__name__
+        if not isinstance(maps, Tensor):
+            raise MethodError(f"{name} gave {maps!r:.60} in place of maps (B, H, W). Does its last line return them?")
+        if tuple(maps.shape) != wanted or maps.dtype != torch.float32 or count != len(batch):
             raise MethodError(
-                f"For {len(batch)} images {type(pl_module).__name__} gave maps of shape {tuple(maps.shape)}, {maps.dtype}, not "
+                f"For {len(batch)} images {name} gave maps of shape {tuple(maps.shape)}, {maps.dtype}, not "
                 f"{wanted}, {torch.float32}" + (f"; and {count} scores." if scores_B is not None else ".")
             )
         made = BatchOfMaps(maps.cpu().numpy(), None if scores_B is None else np.array(scores_B.tolist()), seconds)
@@ -257,7 +261,7 @@ def areas_of(protocol: DictConfig) -> list[float]:
     Raises:
         UserError: a value of the protocol is out of range.
     """
-    said = [*protocol.area_grid, protocol.minimum_area]
+    said = [*(protocol.area_grid or [None]), protocol.minimum_area]
     if not all(isinstance(area, int | float) for area in said):
         raise UserError(f"protocol.minimum_area and area_grid are shares of the image, not {said}.")
     areas = sorted(set(said))
@@ -265,7 +269,7 @@ def areas_of(protocol: DictConfig) -> list[float]:
         raise UserError(
             f"protocol.minimum_area and area_grid are shares of the image, above 0 and up to 1, not {areas}."
         )
-    if not 0 < protocol.aupro_limit <= 1:
+    if not isinstance(protocol.aupro_limit, int | float) or not 0 < protocol.aupro_limit <= 1:
         raise UserError(
             f"protocol.aupro_limit is a false-positive rate, above 0 and up to 1, not {protocol.aupro_limit}."
         )

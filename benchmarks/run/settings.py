@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config.catalogue import OWN, applies, category_set, options
+from benchmarks.config.catalogue import OWN, applies, category_set, kinds, options
 from benchmarks.data.synthetic import CATEGORIES
 from benchmarks.run.ranges import out_of_range
 from benchmarks.store.paper import MVTEC_AD
@@ -21,8 +21,19 @@ def check(config: DictConfig) -> None:
         UserError: with the setting, its value, and what it takes.
     """
     options("method")  # files that do not say what they must
+    check_kind(config)
     for problem in _problems(config):
         raise UserError(problem)
+
+
+def check_kind(config: DictConfig) -> None:
+    """Refuse a kind of category that no method takes.
+
+    Raises:
+        UserError: with the setting, its value, and what it takes.
+    """
+    if config.category.kind not in kinds():
+        raise UserError(f"category.kind={config.category.kind}: it is one of {', '.join(kinds())}.")
 
 
 def check_files(config: DictConfig) -> None:

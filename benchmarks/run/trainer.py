@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError
 from benchmarks.common.logs import quieten_lightning
-from benchmarks.run.callbacks import Pictures, Schedules
+from benchmarks.run.callbacks import LossNeeded, Pictures, Schedules
 from benchmarks.run.loggers import loggers_of
 from benchmarks.run.state import KeepState
 from benchmarks.store.record import LOGS
@@ -114,7 +114,14 @@ def trainer_for(
         max_epochs=passes or config.method.train.get("epochs", 1),
         check_val_every_n_epoch=passes or 1,
         logger=loggers_of(config, folder) or False,
-        callbacks=[*([keeper] if keeper else []), *callbacks, Schedules(), Pictures(folder / LOGS), *shown],
+        callbacks=[
+            *([keeper] if keeper else []),
+            *callbacks,
+            LossNeeded(),
+            Schedules(),
+            Pictures(folder / LOGS),
+            *shown,
+        ],
         plugins=[keeper.file] if keeper else None,
         log_every_n_steps=1,
         default_root_dir=folder,

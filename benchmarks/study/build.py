@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.common.errors import UserError
@@ -93,9 +92,9 @@ def _markdown(findings: list[Findings]) -> str:
 
 def _terminal(table: pd.DataFrame) -> Table:
     """Methods side by side, since a terminal is narrow: a row for each of the table's columns."""
-    shown = Table("good / defective", *map(escape, table.index))
+    shown = Table("good / defective", *table.index)
     for name, column in table.items():
-        shown.add_row(escape(str(name)), *map(escape, column))
+        shown.add_row(str(name), *column)
     return shown
 
 
@@ -106,9 +105,10 @@ def show(built: Built, console: Console) -> None:
         UserError: some runs were left out; names them.
     """
     for found in built.findings:
-        console.print(f"\n[bold]{found.heading}[/bold]")
+        console.print()
+        console.print(found.heading, style="bold")
         for sentence in found.sentences:
-            console.print(sentence, markup=False, highlight=False)
+            console.print(sentence)
         if len(found.table):
             console.print(_terminal(found.table))
     for file in built.files:

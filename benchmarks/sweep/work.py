@@ -27,21 +27,29 @@ def work_of(method: Mapping[str, Any], kind: str, original_px: float | None, ima
         images: held-out and test images; each as often as it is scored.
         fits: of the cell, see `fits_of`.
     """
-    seen, train, model = method["inputs"][kind], method["train"], method["model"]
-    side, patch = seen.get("px") or original_px, seen.get("patch")
+    seen, train, model = (_part(method, name) for name in ("inputs", "train", "model"))
+    seen, search = _part(seen, kind), _part(model, "search")
+    side, patch, stride = seen.get("px") or original_px, seen.get("patch"), model.get("stride")
     if side is None:
         return Work(None, None)
     samples = train.get("samples") or 1  # all training images, whose number is nearly the same in cells of one method
-    training = fits * (samples * train["epochs"] * (patch or side) ** 2 if "epochs" in train else 1.0)
+    training = fits * (samples * train["epochs"] * (patch or side) ** 2 if train.get("epochs") else 1.0)
     if images is None:
         return Work(training, None)
-    steps = model.get("search", {}).get("steps", 1)
-    return Work(training, images * steps * (_tiles(side, patch, model["stride"]) * patch**2 if patch else side**2))
+    # another's method may pass over its images as it likes
+    pixels = _tiles(side, patch, stride) * patch**2 if patch and isinstance(stride, int) else side**2
+    return Work(training, images * search.get("steps", 1) * pixels)
 
 
 def fits_of(protocol: Mapping[str, Any]) -> int:
     """How often a cell fits its method: once, or with `held_out=cross` once for each fold."""
     return int(protocol["folds"]) if protocol.get("held_out") == "cross" else 1
+
+
+def _part(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Settings of a name; none where a method says something else by that name."""
+    part = settings.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _tiles(side: float, tile: int, stride: int) -> int:

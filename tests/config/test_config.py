@@ -1,5 +1,6 @@
 """Every option of every group composes, and says what it must."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def test_other_groups(group: str) -> None:
 COMPLETE = """name: mine
 title: Mine
 family: modern
-inputs: {object: {px: 64}}
+inputs: {object: {px: 64, colour: rgb, patch: null, resample: bilinear}}
 train: {batch_size: 1}
 predict_batch_size: 1
 model: {_target_: methods.mine.Mine}
@@ -130,14 +131,38 @@ model: {_target_: methods.mine.Mine}
     [
         (COMPLETE.replace("name: mine", "name: ae_l2"), r"mine\.yaml says name: ae_l2, but .* the file's name: mine"),
         (
-            COMPLETE.replace("inputs: {object: {px: 64}}\n", ""),
+            re.sub("inputs.*\n", "", COMPLETE),
             r"mine\.yaml does not say inputs\. Each file in conf/method says",
         ),
         (COMPLETE.replace("_target_", "target"), r"mine\.yaml does not say model\._target_"),
+        (COMPLETE.replace("modern", "Modern"), r"mine\.yaml: family: Modern is none of paper, modern, classic"),
+        (
+            COMPLETE.replace("object", "objects"),
+            r"mine\.yaml: inputs says for each kind .* The kinds are texture, object,",
+        ),
+        (COMPLETE.replace("px: 64, ", ""), r"mine\.yaml: inputs\.object does not say px\."),
+        (re.sub("inputs.*", "inputs: {object: 64}", COMPLETE), r"inputs\.object does not say px, colour"),
+        (COMPLETE.replace("{batch_size", "{epochs"), r"mine\.yaml: train does not say batch_size"),
+        (
+            COMPLETE.replace("{batch", "{image: 3, batch"),
+            r"mine\.yaml: train has no image; it may say batch_size, epochs",
+        ),
         ("- a list", r"mine\.yaml does not say name, title"),
         ("name: [", r"mine\.yaml cannot be read"),
     ],
-    ids=["another name", "no inputs", "no target", "a list", "no YAML"],
+    ids=[
+        "another name",
+        "no inputs",
+        "no target",
+        "family",
+        "kinds",
+        "no px",
+        "no group",
+        "no batch size",
+        "train",
+        "a list",
+        "no YAML",
+    ],
 )
 def test_a_methods_file_must_say_what_it_is(
     text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -150,6 +175,19 @@ def test_a_methods_file_must_say_what_it_is(
     file.write_text(text)
     with pytest.raises(UserError, match=message):
         offered.__wrapped__("method")
+
+
+def test_a_name_that_yaml_reads_as_a_number_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "method").mkdir()
+    monkeypatch.setattr("benchmarks.config.catalogue.CONF", tmp_path)
+    file = tmp_path / "method" / "123.yaml"
+    file.write_text(COMPLETE.replace("name: mine", "name: 123"))
+    with pytest.raises(
+        UserError, match=r"123\.yaml says name: 123, which YAML reads as a number. Quote it: name: '123'"
+    ):
+        offered.__wrapped__("method")
+    file.write_text(COMPLETE.replace("name: mine", "name: '123'"))
+    assert list(offered.__wrapped__("method")) == ["123"]
 
 
 def test_a_dataset_as_the_guide_adds_it_is_read_as_data_folder_is(

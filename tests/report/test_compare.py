@@ -132,6 +132,8 @@ def test_bad_input_is_told_apart(before: Path, tmp_path: Path) -> None:
         compare(before, other)
     (before / "runs" / "ae_l2" / "bottle" / "seed=0" / "run.json").write_text("{")
     assert run(other, before).exit_code == 2
+    with pytest.raises(UserError, match=r"no finished cell in common.*ae_l2.bottle.seed=0.run\.json"):
+        compare(other, before)
     assert "run.json" in run(before, before).output  # left out, and named
     assert run(before).exit_code == 2
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from benchmarks.cli import main
 from benchmarks.common.errors import UserError
 from benchmarks.common.project import CODE
 from benchmarks.report.publish import publish
@@ -119,6 +121,13 @@ def test_maps_that_nobody_made_again_stay_imported(store: Make, tmp_path: Path) 
     publish(source, tmp_path / "public", store("again", started="2030"), "Ada")
     standings = {record.method: record.standing for record in RunStore(tmp_path / "public").records()}
     assert standings["theirs"] == "imported" and standings["variation_model"].startswith("verified")
+
+
+def test_somebody_made_the_rerun(store: Make, tmp_path: Path) -> None:
+    words = ["publish", str(store()), str(tmp_path / "public"), "--rerun", str(store("again", started="2030"))]
+    for by in ([], ["--by", " "]):
+        refused = CliRunner().invoke(main, [*words, *by])
+        assert refused.exit_code == 2 and "--rerun and --by belong together" in refused.output
 
 
 def test_a_copy_is_no_rerun(store: Make, tmp_path: Path) -> None:

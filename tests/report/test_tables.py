@@ -158,6 +158,19 @@ def test_caption_of_table3_says_why_a_run_of_several_folds_has_no_overlap() -> N
     assert said not in table([crossed]).caption and said not in table(records(), layout=TABLE3).caption
 
 
+def test_caption_names_the_thresholds_that_are_not_the_papers() -> None:
+    quantile, crossed = (
+        replace(cell(method, "wood", "texture"), result=replace(RESULT, facts=facts))
+        for method, facts in (
+            ("mine", {"threshold_rule": "quantile:0.5"}),
+            ("other", {"threshold_rule": "maximum", "held_out": "cross:5"}),
+        )
+    )
+    said = "threshold not by the paper's rule: maximum over 5 folds (other), quantile:0.5 (mine)"
+    assert said in table([quantile, crossed, *records()]).caption
+    assert "threshold not" not in table(records()).caption
+
+
 def test_caption_says_what_the_numbers_are() -> None:
     caption = table(records()).caption
     for part in (

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 from torch.utils.data import DataLoader
 
-from benchmarks.run.callbacks import Pictures, Schedules
-from methods.contract import Method
+from benchmarks.run.callbacks import LossNeeded, Pictures, Schedules
+from methods.contract import Method, MethodError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -50,9 +50,22 @@ class OneWeight(Method):
 def fit(method: Method, folder: Path, logger: Any = False) -> None:
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=3, logger=logger, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=[Schedules(), Pictures(folder)],
+        enable_model_summary=False, callbacks=[LossNeeded(), Schedules(), Pictures(folder)],
     )  # fmt: skip
     trainer.fit(method, DataLoader(torch.rand(4, 1, 2, 2), 2))  # type: ignore[arg-type]
+
+
+class Forgetful(OneWeight):
+    """Ends without `return loss`."""
+
+    def training_step(self, batch: Tensor, batch_idx: int = 0) -> None:  # type: ignore[override]
+        super().training_step(batch)
+
+
+def test_a_step_that_returns_no_loss_is_refused_where_lightning_would_train_by_it(tmp_path: Path) -> None:
+    with pytest.raises(MethodError, match=r"Forgetful\.training_step returned no loss"):
+        fit(Forgetful(automatic=True), tmp_path)
+    fit(Forgetful(automatic=False), tmp_path)
 
 
 @pytest.mark.parametrize("automatic", [True, False], ids=["automatic", "manual"])

@@ -150,6 +150,7 @@ def test_a_sweep_goes_on_after_a_failing_cell_and_fails_at_the_end(parts: Path) 
         assert record["status"] == "failed" and "001.png" in record["error"]
         assert "Traceback" in (folder(parts, seed) / "error.txt").read_text()
         assert "running: variation_model" in (folder(parts, seed) / "log.txt").read_text()
+        assert not state_folder(folder(parts, seed)).exists(), "nothing to resume: it has failed"
     assert "Traceback" not in result.output and "2 of 2 cells failed" in result.output
 
 

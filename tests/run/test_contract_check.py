@@ -145,7 +145,8 @@ def test_a_map_that_depends_on_its_batch_is_told_where_the_run_has_no_batch_of_t
         (
             "Faithfull",
             [],
-            "conf/method/variation_model.yaml: model._target_=tests.run.test_contract_check.Faithfull cannot",
+            "conf/method/variation_model.yaml: model._target_=tests.run.test_contract_check.Faithfull cannot be loaded: "
+            "module 'tests.run.test_contract_check' has no attribute 'Faithfull'",
         ),
         ("Faithful", ["+method.model.wieght=1"], "unexpected keyword argument 'wieght'"),
         ("Tensor", [], "Tensor is no Method"),

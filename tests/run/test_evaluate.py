@@ -143,6 +143,7 @@ def test_a_given_threshold_needs_no_validation_maps(exported: Path, maps: Path) 
     assert result.exit_code == 0, result.output
     before, after = result_in(run_of(exported / "null")), result_in(run_of(maps.parent / "results", "theirs"))
     assert after["validation_images"] == 0 and after["facts"]["threshold_from"] == "given"
+    assert after["facts"]["threshold_rule"] == f"given:{limit:g}"
     for key in ("threshold", "good", "defective", "false_alarms_per_good_image", "pixel"):
         assert after[key] == before[key]
 
@@ -216,6 +217,14 @@ def test_a_map_that_cannot_be_used_is_named(
         (lambda maps: None, ["--threshold", "nan"], "--threshold nan"),
         (lambda maps: None, ["protocol.minimal_area=1"], "minimal_area"),
         (lambda maps: None, ["seed=3"], "use --seed"),
+        (lambda maps: None, ["protocol.held_out=cross"], "says how `run` makes maps"),
+        (lambda maps: None, ["category.augmentation=null"], "says how `run` makes maps"),
+        (lambda maps: None, ["category.kind=foo"], "category.kind=foo: it is one of digit, object, table, texture"),
+        (
+            lambda maps: None,
+            ["--threshold", "3", "protocol.threshold=conformal:0.2"],
+            "--threshold 3.0 and protocol.threshold=conformal:0.2 both say the threshold",
+        ),
         (lambda maps: None, ["results.dir=x"], "use --results"),
         (lambda maps: None, ["data.root=x"], "use --root"),
         (lambda maps: None, ["+input.px=64"], "leave it out"),
@@ -230,6 +239,10 @@ def test_a_map_that_cannot_be_used_is_named(
         "threshold",
         "override",
         "seed",
+        "held out",
+        "augmentation",
+        "kind",
+        "two thresholds",
         "results",
         "root",
         "input",

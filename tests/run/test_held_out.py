@@ -44,6 +44,7 @@ def test_cross_holds_every_good_image_out_once(tree: Callable[..., Path], decode
     root = tree(train=13, px=96)
     ended = run(root, "protocol.held_out=cross", "protocol.folds=4", "protocol.threshold=conformal:0.2")
     assert ended.exit_code == 0, ended.output
+    assert "the threshold comes from 13 held-out images" in " ".join(ended.output.split())
     result, scores = found(root)
     held_out = scores[scores["split"] == "validation"]
     assert result["validation_images"] == 13 and held_out["path"].is_unique
@@ -132,7 +133,8 @@ def test_what_cannot_be_promised_is_refused_before_fitting(
 
 def test_a_given_threshold_decides(tree: Callable[..., Path]) -> None:
     root = tree(px=96)
-    assert run(root, "protocol.threshold=given:1e9").exit_code == 0
+    ended = run(root, "protocol.threshold=given:1e9")
+    assert ended.exit_code == 0 and "held-out image" not in ended.output
     result, _ = found(root)
     assert result["threshold"] == 1e9 and result["good"]["correct"] == 3 and result["defective"]["correct"] == 0
 

@@ -101,11 +101,13 @@ def test_a_map_that_is_not_finite_is_named_by_its_image(tree: Callable[..., Path
     [
         (torch.zeros(1, 24, 24), r"For 2 images .* gave maps of shape \(1, 24, 24\), torch.float32, not \(2, 24, 24\)"),
         (torch.zeros(2, 12, 12), r"maps of shape \(2, 12, 12\)"),
+        (torch.zeros(2, 1, 24, 24), r"maps of shape \(2, 1, 24, 24\), torch.float32, not \(2, 24, 24\)"),
+        (None, r"gave None in place of maps \(B, H, W\)"),
         (torch.zeros(2, 24, 24, dtype=torch.float64), r"torch.float64, not \(2, 24, 24\), torch.float32"),
         ((torch.zeros(2, 24, 24), torch.zeros(3)), "and 3 scores"),
         ((torch.zeros(2, 24, 24), torch.tensor([0.0, math.nan])), r"own score of .*004\.png is nan"),
     ],
-    ids=["too few", "too small", "too fine", "too many scores", "a score that is none"],
+    ids=["too few", "too small", "a channel", "none", "too fine", "too many scores", "a score that is none"],
 )
 def test_maps_and_scores_that_do_not_fit_the_images_are_refused(
     tree: Callable[..., Path], outputs: object, message: str

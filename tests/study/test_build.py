@@ -39,6 +39,7 @@ def test_everything_is_written_and_described(written: tuple[Path, str]) -> None:
         "Dataset folder, budget short", "Dataset mvtec_ad, budget short", "Dataset mvtec_ad, budget smoke",
     ]  # fmt: skip
     assert "numbers mean nothing: mine" in summary
+    assert "\nDataset mvtec_ad, budget short\n" in said
     assert "good / defective" in said and str(folder / "area_study.html") in said
 
 

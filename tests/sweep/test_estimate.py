@@ -20,6 +20,7 @@ from benchmarks.sweep import costs
 from benchmarks.sweep.costs import COLUMNS, measured
 from benchmarks.sweep.estimate import estimate, in_words, longest_first
 from benchmarks.sweep.plan import PlannedCell, distinct, planned_cells, workers_of
+from benchmarks.sweep.work import Work, work_of
 from tests.store.test_runs import RECORD, put
 
 
@@ -81,6 +82,20 @@ def test_the_command_line_overrules_what_an_experiment_sweeps_over() -> None:
     papers = ["bottle", "capsule", "metal_nut", "pill", "screw", "toothbrush"]
     assert [c.cell.category for c in cells] == papers
     assert left_out == 9 and {c.cell.seed for c in cells} == {3} and {c.results.name for c in cells} == {"builtin"}
+
+
+def test_a_benchmark_sweeps_over_its_own_categories() -> None:
+    cells, _ = wanted("benchmark=mnist", "method=dense_ae", "seed=0")
+    assert [c.cell.category for c in cells] == [f"digit_{n}" for n in range(10)]
+
+
+def test_a_method_of_others_may_have_settings_of_its_own() -> None:
+    """No stride beside a patch, a kind that it does not take, a word where our methods have a group."""
+    seen = {"px": 256, "patch": 64}
+    method: dict[str, Any] = {"inputs": {"object": seen, "texture": None}, "train": {}, "model": {"search": 5}}
+    assert work_of(method, "object", None, images=3).scoring == 3 * 256**2
+    assert work_of(method, "texture", 100, images=3).scoring == 3 * 100**2
+    assert work_of(method, "texture", None, images=3) == Work(None, None)
 
 
 def test_own_categories_and_wrong_values() -> None:
