@@ -39,17 +39,21 @@ def request_for(
     kind: str | None,
     weights: str | None,
     out: Path | None,
+    bits: int | None = None,
 ) -> Asked:
     """Read the folder and settle what is to be run.
 
+    Args:
+        bits: of 16-bit files, how many are used; None: all.
+
     Raises:
         UserError: the folder cannot be used; too few good images; a bad image that is a good one too; the results of other parts
-            lie where these would.
+            lie where these would; no such file of weights.
     """
-    folder = folder.expanduser()
+    folder, weights = folder.expanduser(), _weights(weights)
     is_table = folder.is_file()
     root = folder.parent.resolve() if is_table else folder.resolve()
-    category, summary = read_folder(folder, name=root.name)
+    category, summary = read_folder(folder, name=root.name, bits=bits)
     summary.survey.refuse()
     _refuse_too_little(folder, category.train)
     # a table is named to the runs: in its folder they would find none but a single .csv, and without it all images are good
@@ -76,11 +80,22 @@ def request_for(
             quoted("data.root", str(below)),
             quoted("category", root.name),
             f"data.fit={summary.fit}",
+            *([] if bits is None else [f"input.bits={bits}"]),
             *parts,
         ),
-        weights=weights if weights in (None, "random", "imagenet") else str(Path(str(weights)).expanduser().resolve()),
+        weights=weights,
     )
     return Asked(request, said)
+
+
+def _weights(said: str | None) -> str | None:
+    """What `method.weights` takes: a word, or a file that is there."""
+    if said in (None, "random", "imagenet"):
+        return said
+    file = Path(str(said)).expanduser().resolve()
+    if not file.is_file():
+        raise UserError(f"--weights {said}: there is no such file; it may also be random or imagenet.")
+    return str(file)
 
 
 def _claim(out: Path, parts: Path) -> None:

@@ -40,6 +40,9 @@ class Number(click.FloatRange):
 @click.option(
     "--weights", help="ImageNet weights of ResNet-18: a file, or random for a trial.  [default: downloaded once]"
 )
+@click.option(
+    "--bits", type=click.IntRange(1, 16), help="Of 16-bit images, how many bits are used: 12 for a 12-bit camera's."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: results/FOLDER's name]")
 def choose(
     folder: Path,
@@ -48,6 +51,7 @@ def choose(
     alpha: float,
     kind: str | None,
     weights: str | None,
+    bits: int | None,
     out: Path | None,
 ) -> None:
     """Find the method that suits the parts in FOLDER, and leave an inspector that looks at tomorrow's.
@@ -69,7 +73,7 @@ def choose(
         from benchmarks.inspect.specification import INSPECTOR
 
         configure_logging(silent=True)
-        asked = request_for(folder, bad, minutes, alpha, kind, weights, out)
+        asked = request_for(folder, bad, minutes, alpha, kind, weights, out, bits)
         for line in asked.summary.splitlines():
             click.echo(line)
         findings = run_candidates(asked.request, lambda line: click.echo(line, err=True))

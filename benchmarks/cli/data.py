@@ -20,7 +20,10 @@ def data() -> None:
 @click.option(
     "--root", type=FOLDER, default=Path("data/mvtec_ad"), show_default=True, help="Folder that holds the categories."
 )
-def verify(categories: tuple[str, ...], root: Path) -> None:
+@click.option(
+    "--bits", type=click.IntRange(1, 16), help="Of 16-bit images, how many bits are used: 12 for a 12-bit camera's."
+)
+def verify(categories: tuple[str, ...], root: Path, bits: int | None) -> None:
     """Decode every image below ROOT and compare each category with Table 1 of the paper.
 
     Name CATEGORIES to check these only. A category that is not MVTec AD's is checked for its own order. Exit code 1 if
@@ -30,7 +33,7 @@ def verify(categories: tuple[str, ...], root: Path) -> None:
         from benchmarks.common.console import console
         from benchmarks.data.mvtec_ad import report_table, verify
 
-        reports = verify(root, tuple(name.rstrip("/") for name in categories) or None)
+        reports = verify(root, tuple(name.rstrip("/") for name in categories) or None, bits)
         console().print(report_table(reports))
         for report in reports:
             for text in (*report.problems, *report.notes):

@@ -1,5 +1,6 @@
 """Overrides as users type them: put in order, checked before anything is composed, and what is wrong with them in plain words."""
 
+import fnmatch
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,10 @@ WHOLE = re.compile(r"^budget\.|\.train\.|^(seed|threads|data\.spec)\b")
 ANYTHING = frozenset({"data.normal"})
 """The label of a table's normal rows: a number or a word."""
 
+GLOB = re.compile(r"glob\((.*)\)")
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+"""What Hydra's `--info` may be asked for."""
+
 NUMBER = re.compile(r"[-+.\d_eE]+")
 
 PLAIN = re.compile(r"[\w/.+:@#=~ -]+")
@@ -38,13 +43,20 @@ def arranged(arguments: Iterable[str], sweep: bool = False) -> list[str]:
     Args:
         sweep: lists make a sweep without `-m`, too.
     """
-    given = list(arguments)
+    given = list(_info_of_all(arguments))
     overrides = [text for text in given if not text.startswith("-") and ("=" in text or text.startswith("~"))]
     readable = list(map(_readable, map(plain, overrides)))
     is_sweep = (
         sweep or bool({"-m", "--multirun"} & set(given)) or any(text.startswith("experiment=") for text in readable)
     )
     return [*(text for text in given if text not in overrides), *(_of_each_job(readable) if is_sweep else readable)]
+
+
+def _info_of_all(arguments: Iterable[str]) -> Iterator[str]:
+    """Hydra's `--info` may go without its value; before an override it would take that for its value."""
+    given = list(arguments)
+    for text, after in zip(given, [*given[1:], ""], strict=True):
+        yield "--info=all" if text in ("--info", "-i") and after not in INFO else text
 
 
 def _of_each_job(overrides: list[str]) -> list[str]:
@@ -71,9 +83,26 @@ def _readable(text: str) -> str:
     value = str(Path(value).expanduser()) if value.startswith("~/") else value
     if key in PLACES and NUMBER.fullmatch(value):
         return quoted(key, value)  # a folder called 2026
+    if found := GLOB.fullmatch(value):
+        return f"{key}={','.join(_matching(key, found[1]))}"
     if PLAIN.fullmatch(value) and ("=" in value or "#" in value or not value.isascii()):
         return quoted(key, value)
     return f"{key}={value}" if "=" in text else text
+
+
+def _matching(group: str, pattern: str) -> list[str]:
+    """The options of a group that a pattern matches, as Hydra's `glob` sweeps over them.
+
+    Raises:
+        UserError: none, or no such pattern: categories are those of the dataset, and known to nobody before it is read.
+    """
+    names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    if group == "category" or not names or re.search(r"[,=\[]", pattern):
+        raise UserError(f"{group}=glob({pattern}): name them, separated by commas.")
+    found = fnmatch.filter(names, pattern.strip("'\""))
+    if not found:
+        raise UserError(f"{group}=glob({pattern}): none of {', '.join(names)}.")
+    return found
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from benchmarks.common.errors import UserError
 
 SWEEP_FUNCTION = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(")
 QUOTED_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+""")
+LIST = re.compile(r"\[.*,.*\]")
 PLAIN_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 NOT_NAMES = frozenset({"true", "false", "null", "nan", "inf"})
 PLACES = ("results.dir", "data.root", "data.cache_dir", "data.csv", "data.bad")
@@ -26,10 +27,16 @@ def quoted(key: str, value: str) -> str:
 
 
 def plain(override: str) -> str:
-    """An override of the category as Hydra takes it: names such as `12`, `1e3`, `null`, `part (v2)` and `a=b` are names."""
+    """An override of the category as Hydra takes it: names such as `12`, `1e3`, `null`, `part (v2)` and `a=b` are names.
+
+    Raises:
+        UserError: a list in brackets.
+    """
     key, equals, value = override.partition("=")
     if key != "category" or not equals or SWEEP_FUNCTION.match(value):
         return override
+    if LIST.fullmatch(value):
+        raise UserError(f"category is one name; several are swept over: -m category={value[1:-1]}")
     return f"category={','.join(_quoted(item) for item in QUOTED_ITEM.findall(value))}"
 
 

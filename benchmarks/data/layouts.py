@@ -31,14 +31,19 @@ from benchmarks.data.tree import is_category, read_bad, read_tree
 ANYBODYS = Layout()
 
 
-def read_folder(path: Path, layout: Layout = ANYBODYS, name: str | None = None) -> tuple[Category, Summary]:
+def read_folder(
+    path: Path, layout: Layout = ANYBODYS, name: str | None = None, bits: int | None = None
+) -> tuple[Category, Summary]:
     """Read a folder of parts, or a CSV that lists them, and say what was understood. Headers are read, no test image is decoded.
+
+    Args:
+        bits: of 16-bit files, how many are used, if that is settled.
 
     Raises:
         UserError: nothing there can be read as a category.
     """
     category = _read(path.expanduser(), layout, name or path.expanduser().resolve().stem)
-    return category, summarise(category, survey(category))
+    return category, summarise(category, survey(category, bits=bits))
 
 
 def with_bad_parts(category: Category, folder: Path, layout: Layout = ANYBODYS) -> Category:

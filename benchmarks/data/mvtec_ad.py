@@ -57,34 +57,37 @@ class _Decoded:
     problem: str = ""
 
 
-def verify(root: Path, categories: Sequence[str] | None = None) -> list[CategoryReport]:
+def verify(root: Path, categories: Sequence[str] | None = None, bits: int | None = None) -> list[CategoryReport]:
     """Decode everything below `root` and compare it with Table 1.
 
     Args:
         categories: names to check; by default MVTec AD's fifteen if any of them is there, and whatever else is.
+        bits: of 16-bit files, how many are used, if that is settled.
 
     Raises:
         UserError: `root` is not there, or holds no category.
     """
     published, present = table1(), category_names(root)
     if categories is not None:
-        return [_verify_category(root, name, published.get(name)) for name in categories]
+        return [_verify_category(root, name, published.get(name), bits) for name in categories]
     if not present:
         raise UserError(f"{without_categories(root)} Name it with --root.")
     expected = published if published.keys() & set(present) else {}
     names = [*expected, *(name for name in present if name not in published)]
     return [
-        _verify_category(root, name, expected.get(name)) if name in present else CategoryReport(name, expected[name])
+        _verify_category(root, name, expected.get(name), bits)
+        if name in present
+        else CategoryReport(name, expected[name])
         for name in names
     ]
 
 
-def _verify_category(root: Path, name: str, expected: CategoryFacts | None) -> CategoryReport:
+def _verify_category(root: Path, name: str, expected: CategoryFacts | None, bits: int | None) -> CategoryReport:
     try:
         category = read_category(root, name)
     except UserError as error:
         return CategoryReport(name, expected, problems=[str(error)])
-    surveyed = survey(category)
+    surveyed = survey(category, bits=bits)
     decoded = _decode_all(category, surveyed)
     found = _found(category, decoded)
     problems = [

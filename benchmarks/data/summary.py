@@ -50,10 +50,10 @@ class Summary:
             if self.split
             else f"  {self.train} to fit to and hold out, {self.test_good} good to test",
             f"  looks like {'an object' if self.kind == 'object' else 'a surface'}, because {self.because}. "
-            f"Otherwise: category.kind={'texture' if self.kind == 'object' else 'object'}",
+            f"Otherwise: --kind {'texture' if self.kind == 'object' else 'object'}",
         ]
         if self.fit == "pad":
-            lines.append("  not square: padded to a square, not squashed. Otherwise: input.fit=squash or crop")
+            lines.append("  not square: padded to a square, not squashed")
         levels: tuple[Level, ...] = ("error", "warning", "note")
         for level in levels:
             lines += [f"  {level}: {text}" for text in self.survey.texts(level)]

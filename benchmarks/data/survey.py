@@ -176,7 +176,7 @@ def _bit_depth(category: Category, headers: Mapping[Path, Header], bits: int | N
             f"{len(deep)} training image(s) have 16 bits, but their values end at {highest} ({looked_at[0]}), so they would use "
             f"{highest * 255 // 65535 + 1} of 256 gray levels: these are {used}-bit values. "
             + (f"Say input.bits={used + used % 2}" if gray else "Save them with 8 bits")
-            + ", or input.bits=16 if they are right.",
+            + ", or input.bits=16 if they are right (`choose` and `data verify`: --bits).",
         )
 
 

@@ -60,6 +60,8 @@ def read_rows(
         UnusableData: a file that cannot be read, a column that holds text or gaps.
         UserError: a file or column that is missing, no normal rows.
     """
+    if csv is None and drop:
+        raise UserError(f"data.drop={list(drop)}: columns of a table of yours, which data.csv=FILE names.")
     values, kinds, names = _embedded() if csv is None else _from_csv(Path(csv), label, normal, drop)
     is_normal = kinds == GOOD
     tested = ~is_normal

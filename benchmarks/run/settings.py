@@ -2,15 +2,28 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
 from benchmarks.config.catalogue import OWN, applies, category_set, kinds, options
+from benchmarks.config.overrides import FLAGS, is_on
 from benchmarks.data.synthetic import CATEGORIES
 from benchmarks.run.ranges import out_of_range
 from benchmarks.store.paper import MVTEC_AD
 
+OF_MAPS: dict[str, Any] = {
+    "protocol.held_out": "split",
+    "protocol.threshold": "maximum",
+    "protocol.image_score": "map_area",
+    "protocol.minimum_area": None,
+    "protocol.area_grid": None,
+    "save_maps": False,
+    "save_inspector": False,
+    "score_at_epochs": [],
+}
+"""Settings that only anomaly maps have a use for, and what they are where there are none."""
 NAMES = ("method.name", "category.name", "data.name", "budget.name")
 
 
@@ -74,8 +87,19 @@ def _problems(config: DictConfig) -> Iterator[str]:
         )
     if "draw" in config.benchmark and "samples" not in config.data:
         yield f"The dataset {config.data.name} holds images of products: leave benchmark=... out for it."
+    if "draw" in config.benchmark and "samples" in config.data:
+        yield from _of_maps(config)
     if hint := _unknown_category(config):
         yield hint
+
+
+def _of_maps(config: DictConfig) -> Iterator[str]:
+    """Settings that would change nothing for digits and tables, and yet stand in the record."""
+    for key, usual in OF_MAPS.items():
+        value = OmegaConf.select(config, key)
+        if (is_on(key, value) if key in FLAGS else value) != usual:
+            decided = "protocol.false_alarm_rate decides"
+            yield f"{key}={value}: digits and tables have no anomaly maps; {decided}. Leave it out."
 
 
 def _is_whole(value: object, least: int) -> bool:

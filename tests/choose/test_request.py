@@ -3,7 +3,9 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.choose.request import request_for
 from benchmarks.common.errors import UserError
@@ -12,6 +14,7 @@ from benchmarks.config.targets import instantiated
 from benchmarks.data.index import Category
 from benchmarks.data.layouts import read_folder
 from benchmarks.data.listing import WRITTEN
+from benchmarks.data.mvtec_ad import verify
 from tests.inspect.test_inspector import drawn
 
 ROWS = [*((f"{number}.png", "ok") for number in range(8)), *((f"{number}.png", "scratch") for number in range(8, 11))]
@@ -37,6 +40,29 @@ def check(path: Path, out: Path) -> None:
     asked, read = both(path, out)
     assert (asked.name, asked.train, asked.test) == (read.name, read.train, read.test)
     assert sum(image.is_defective for image in asked.test) == 3
+
+
+def test_camera_values_of_12_bits_are_read_as_said(tmp_path: Path) -> None:
+    rng, parts = np.random.default_rng(0), tmp_path / "parts"
+    for number in range(8):
+        (parts / "good").mkdir(parents=True, exist_ok=True)
+        pixels = Image.fromarray(rng.integers(0, 4096, (40, 40), np.uint16))
+        pixels.save(parts / "good" / f"{number}.png")
+    with pytest.raises(UserError, match=r"12-bit values.*--bits"):
+        request_for(parts, None, 1.0, 0.1, None, "random", tmp_path / "out")
+    (untold,) = verify(tmp_path, ["parts"])
+    (told,) = verify(tmp_path, ["parts"], bits=12)
+    assert any("12-bit values" in text for text in untold.problems)
+    assert not any("bit" in text for text in told.problems)
+    asked = request_for(parts, None, 1.0, 0.1, None, "random", tmp_path / "out", bits=12)
+    assert composed(["method=dfm", *asked.request.overrides]).input.bits == 12
+    assert "--kind" in asked.summary and "category.kind" not in asked.summary
+
+
+def test_weights_that_are_not_there_are_refused_before_anything_runs(parts: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--weights nofile\.pth: there is no such file"):
+        request_for(parts, None, 1.0, 0.1, None, "nofile.pth", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("name", "delimiter"), [("labels.tsv", "\t"), ("labels.csv", ","), ("my labels.txt", ";")])

@@ -43,7 +43,7 @@ def test_digits_from_command_to_report(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(told) == 4  # loggers get the final numbers
     assert "0 cells to run, 4 finished already" in run(tmp_path, *sweep).output
     one = ["benchmark=mnist", "method=dense_ae", "category=digit_3", "seed=0", *QUIET, "score_at_epochs=[1]"]
-    assert "skipped" in run(tmp_path, *one).output  # digits are scored at the end alone
+    assert "score_at_epochs=[1]: digits and tables have no anomaly maps" in run(tmp_path, *one).output
     report = defectbench("report", "--results", str(tmp_path))
     assert report.exit_code == 0 and "digit_3" in report.output and "nan" not in report.output
     with (tmp_path / "report" / "leaderboard.csv").open() as file:
@@ -133,6 +133,17 @@ def test_a_table_without_anomalies_has_a_false_alarm_rate_only(tmp_path: Path) -
         (["benchmark=mnist", "data=mnist", "data.root=/no/such"], "No MNIST files in /no/such"),
         (["benchmark=mnist", "protocol.false_alarm_rate=2"], "false_alarm_rate=2 is no share"),
         (["benchmark=creditcard", "data.csv=/no/such.csv"], "No file /no/such.csv"),
+        (
+            ["benchmark=mnist", "protocol.held_out=cross"],
+            "protocol.held_out=cross: digits and tables have no anomaly maps",
+        ),
+        (["benchmark=mnist", "protocol.threshold=conformal:0.05"], "protocol.false_alarm_rate decides. Leave it out."),
+        (["benchmark=mnist", "protocol.minimum_area=0.01"], "protocol.minimum_area=0.01: digits and tables"),
+        (["benchmark=mnist", "save_maps=yes"], "save_maps=yes: digits and tables have no anomaly maps"),
+        (
+            ["benchmark=creditcard", "data.drop=[nope]"],
+            "data.drop=['nope']: columns of a table of yours, which data.csv",
+        ),
         (["benchmark=minst"], "There is no benchmark=minst. Did you mean mnist?"),
     ],
 )

@@ -122,6 +122,29 @@ def test_options_may_stand_anywhere_and_a_tilde_is_the_home_folder(monkeypatch: 
     assert arranged(typed) == ["-m", "--cfg", "job", "method=a", "data.root=/home/somebody/data", "~hydra"]
 
 
+def test_globs_sweep_over_the_names_that_they_match() -> None:
+    assert arranged(["-m", "method=glob(ae*)", "seed=0"]) == ["-m", "method=ae_l2,ae_ssim", "seed=0"]
+    for wrong, words in (
+        ("method=glob(zz*)", "method=glob(zz*): none of ae_l2, ae_ssim"),
+        ("category=glob(b*)", "category=glob(b*): name them, separated by commas"),
+        ("method=glob([ae*,p*])", "name them, separated by commas"),
+    ):
+        assert words in said("-m", *(["method=ae_l2"] if "category" in wrong else []), wrong)
+
+
+def test_a_list_of_categories_in_brackets_is_refused_and_brackets_in_a_name_are_not() -> None:
+    assert "several are swept over: -m category=a,b" in said("method=ae_l2", "category=[a,b]")
+    for name in ("part [v2]", "[v2]"):
+        assert arranged([f"category={name}"]) == [quoted("category", name)]
+
+
+@pytest.mark.parametrize("option", ["--info", "-i"])
+def test_hydras_info_may_go_without_its_value(option: str) -> None:
+    assert arranged(["method=ae_l2", option]) == ["--info=all", "method=ae_l2"]
+    assert arranged([option, "method=ae_l2"]) == ["--info=all", "method=ae_l2"]
+    assert arranged(["method=ae_l2", option, "defaults"])[:2] == [option, "defaults"]
+
+
 @pytest.mark.parametrize("value", ["/x/a=b", "/x/lösung", "数据", "part #1"])
 def test_values_that_can_mean_one_thing_only_need_no_quotes(value: str) -> None:
     assert arranged([f"category={value}"]) == [quoted("category", value)]
