@@ -28,6 +28,8 @@ ANYTHING = frozenset({"data.normal"})
 """The label of a table's normal rows: a number or a word."""
 
 GLOB = re.compile(r"glob\((.*)\)")
+"""Hydra's sweep over the options whose names match a pattern."""
+
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 """What Hydra's `--info` may be asked for."""
 

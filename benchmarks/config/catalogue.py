@@ -23,8 +23,9 @@ MUST_SAY = {"method": ("name", "title", "family", "inputs", "train", "predict_ba
 FAMILIES = ("paper", "modern", "classic")
 IMAGE = ("px", "colour", "patch", "resample")
 SEEN = {"texture": IMAGE, "object": IMAGE, "digit": ("px", "standardise"), "table": ("standardise",)}
-"""What `inputs` says of a kind: how a method sees its images, digits or rows."""
+"""The kinds of categories, and what a method's `inputs` says of each: how it sees its images, digits or rows."""
 TRAIN = ("batch_size", "epochs", "images", "samples", "limit")
+"""What its `train` may say."""
 
 
 @cache
@@ -94,11 +95,6 @@ def category_set(name: str | None) -> dict[str, DictConfig]:
 def method_names(*kinds: str) -> list[str]:
     """Names that `method=` takes; with kinds of categories, those that apply to one of them."""
     return [name for name, config in options("method").items() if not kinds or set(kinds) & set(config.inputs)]
-
-
-def kinds() -> list[str]:
-    """The kinds of categories that some method takes."""
-    return sorted({kind for config in options("method").values() for kind in config.inputs})
 
 
 def methods() -> Iterator[tuple[str, str]]:

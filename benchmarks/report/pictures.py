@@ -262,9 +262,7 @@ def _in_words(choice: Choice, result: Result, file: ImageFile) -> str:
     limit = result.deciding_threshold
     decision = "flagged" if choice.score > limit else "passed"
     truth = "; cyan: the true defect" if file.mask else "; no mask of its defect" if file.is_defective else ""
-    uncut = (
-        ""
-        if result.map_threshold is not None
-        else " No white line: its folds decided together, and this is their mean map."
-    )
-    return f"{choice.name}: score {choice.score:.4g}, threshold {limit:.4g}, so it is {decision}{truth}.{uncut}"
+    words = f"{choice.name}: score {choice.score:.4g}, threshold {limit:.4g}, so it is {decision}{truth}."
+    if result.map_threshold is None:
+        words += " No white line: its folds decided together, and this is their mean map."
+    return words

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.common.errors import UserError, nearest
-from benchmarks.config.catalogue import OWN, applies, category_set, kinds, options
+from benchmarks.config.catalogue import OWN, SEEN, applies, category_set, options
 from benchmarks.config.overrides import FLAGS, is_on
 from benchmarks.data.synthetic import CATEGORIES
 from benchmarks.run.ranges import out_of_range
@@ -40,13 +40,13 @@ def check(config: DictConfig) -> None:
 
 
 def check_kind(config: DictConfig) -> None:
-    """Refuse a kind of category that no method takes.
+    """Refuse a kind of category that there is not.
 
     Raises:
         UserError: with the setting, its value, and what it takes.
     """
-    if config.category.kind not in kinds():
-        raise UserError(f"category.kind={config.category.kind}: it is one of {', '.join(kinds())}.")
+    if config.category.kind not in SEEN:
+        raise UserError(f"category.kind={config.category.kind}: it is one of {', '.join(SEEN)}.")
 
 
 def check_files(config: DictConfig) -> None:
@@ -98,8 +98,8 @@ def _of_maps(config: DictConfig) -> Iterator[str]:
     for key, usual in OF_MAPS.items():
         value = OmegaConf.select(config, key)
         if (is_on(key, value) if key in FLAGS else value) != usual:
-            decided = "protocol.false_alarm_rate decides"
-            yield f"{key}={value}: digits and tables have no anomaly maps; {decided}. Leave it out."
+            words = "digits and tables have no anomaly maps; protocol.false_alarm_rate decides. Leave it out."
+            yield f"{key}={value}: {words}"
 
 
 def _is_whole(value: object, least: int) -> bool:

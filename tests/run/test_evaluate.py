@@ -219,7 +219,7 @@ def test_a_map_that_cannot_be_used_is_named(
         (lambda maps: None, ["seed=3"], "use --seed"),
         (lambda maps: None, ["protocol.held_out=cross"], "says how `run` makes maps"),
         (lambda maps: None, ["category.augmentation=null"], "says how `run` makes maps"),
-        (lambda maps: None, ["category.kind=foo"], "category.kind=foo: it is one of digit, object, table, texture"),
+        (lambda maps: None, ["category.kind=foo"], "category.kind=foo: it is one of texture, object, digit, table"),
         (
             lambda maps: None,
             ["--threshold", "3", "protocol.threshold=conformal:0.2"],

@@ -15,7 +15,7 @@ CELL = ["method=ae_l2", "data=folder", "data.root=d", "category=parts"]
         ("method.train.batch_size=0", "method.train.batch_size=0: it must be a whole number from 1 on"),
         ("method.train.batch_size=null", "method.train.batch_size=None: it cannot be null"),
         ("category.augmentation=null", "category.augmentation=None: it cannot be null"),
-        ("category.kind=objects", "category.kind=objects: it is one of digit, object, table, texture"),
+        ("category.kind=objects", "category.kind=objects: it is one of texture, object, digit, table"),
         ("method.inputs.object.patch=big", "input.patch=big: it must be a whole number from 1 on"),
         ("method.predict_batch_size=-3", "method.predict_batch_size=-3: it must be a whole number from 1 on"),
         ("method.train.epochs=2.5", "method.train.epochs=2.5: it must be a whole number from 1 on"),
